@@ -1,0 +1,56 @@
+/*
+ * decode.h - bytes to op. The only file pair that knows Zydis (with the disassembly view).
+ */
+#ifndef CPU_DECODE_H
+#define CPU_DECODE_H
+
+#include "cpu/cpu.h"
+
+/* Decode context: everything but the bytes that decides what they mean and whether the context
+ * refuses them. Part of a block's key. */
+#define CTX_MODE 0x3u    /* 0 = 16-bit, 1 = 32-bit, 2 = 64-bit code */
+#define CTX_LONG 0x4u    /* EFER.LMA */
+#define CTX_SS32 0x8u    /* SS.B (or 64-bit mode) */
+#define CTX_TS 0x10u     /* CR0.TS */
+#define CTX_EM 0x20u     /* CR0.EM */
+#define CTX_OSFXSR 0x40u /* CR4.OSFXSR */
+#define CTX_MP 0x80u     /* CR0.MP */
+#define CTX_REAL 0x100u  /* not protected mode, or virtual-8086 */
+
+uint32_t decode_context(const struct cpu *c);
+
+enum priv_class {
+    PRIV_NONE, PRIV_CPL0, PRIV_IOPL, PRIV_IO, PRIV_UMIP, PRIV_TSD, PRIV_PCE, PRIV_SSE, PRIV_X87
+};
+
+/** What one decoding yields beside the op. */
+struct decoded {
+    uint8_t length;
+    uint8_t priv;     /* enum priv_class of the row */
+    uint16_t id;      /* row of ops.def; OPS_NONE for refusals and gaps */
+    uint32_t ticks;   /* static price */
+    bool ends;        /* a block must end after it */
+    bool jcc;         /* conditional near branch: a fusing candidate's second half */
+    op_fn plain;      /* == op->fn when decoded alone */
+};
+#define OPS_NONE 0xffffu
+
+enum decode_status {
+    DECODE_OK,
+    DECODE_MORE,  /* the bytes at hand end within the instruction */
+    DECODE_BREAK  /* decodes, but cannot stand at this place of a block */
+};
+
+/**
+ * decode_one - decode the instruction at bytes[0..avail) into op.
+ * @ip_off  its distance from the block's start (for RIP-relative operands and next-RIP)
+ * An undefined opcode yields an op that raises #UD, a too long one #GP(0), a known one without a
+ * handler an op that stops with a gap. With avail >= 15 never DECODE_MORE.
+ */
+enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *bytes, unsigned avail,
+                              unsigned ip_off, struct op *op, struct decoded *d);
+
+/** Static facts of a row of ops.def, for listings. NULL past the end. */
+const char *decode_row_name(unsigned id, enum priv_class *priv, const char **manual);
+
+#endif
