@@ -52,8 +52,7 @@ _start:
     cli
     cld
     movl $PHYS(boot_stack_top), %esp
-    movl %eax, %ebp /* both survive until the jump up: nothing below touches ebp or esi */
-    movl %ebx, %esi
+    movl %ebx, %esi /* survives until the jump up: nothing below touches esi */
     cmpl $MULTIBOOT_LOADED, %eax
     jne boot_refuse
     call require_long_mode
@@ -141,8 +140,7 @@ long_mode:
     .text
 higher_half:
     movq $boot_stack_top, %rsp
-    movl %ebp, %edi /* kmain(magic, information) */
-    movl %esi, %esi
+    movl %esi, %edi /* kmain(information) */
     xorl %ebp, %ebp
     pushq $0
     jmp kmain

@@ -10,6 +10,7 @@
 
 struct proc;
 struct trapframe;
+struct multiboot_info;
 
 /* lib.c: what gcc expects to find, and a little more. */
 void *memcpy(void *to, const void *from, size_t size);
@@ -17,6 +18,7 @@ void *memset(void *to, int byte, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
 size_t strlen(const char *s);
 bool str_equal(const char *a, const char *b);
+bool str_contains(const char *s, const char *part);
 
 /* console.c */
 void console_init(void);
@@ -31,7 +33,7 @@ void panic_trap(const struct trapframe *tf) __attribute__((noreturn));
 void describe_fault(const struct trapframe *tf);
 
 /* kalloc.c */
-void kalloc_init(uint32_t multiboot_info);
+void kalloc_init(const struct multiboot_info *info);
 void *kalloc(void);
 void kfree(void *page);
 uint64_t kalloc_available(void);
@@ -88,6 +90,9 @@ void proc_sleep(const void *on);
 void proc_wake(const void *on);
 void proc_wake_at(uint64_t tick);
 void proc_yield(bool forced);
+
+/* provoke.c */
+void provoke(const char *command_line);
 
 /* swtch.S */
 struct context;

@@ -6,25 +6,9 @@
  * touched, so a large machine boots as quickly as a small one. Guarded by the kernel (proc.h).
  */
 #include "defs.h"
+#include "multiboot.h"
 
 #define RANGE_COUNT 8
-#define MULTIBOOT_HAS_MEMORY_MAP (1u << 6)
-#define MEMORY_USABLE 1
-
-/* What the loader tells us: only the fields we read are named. Multiboot 1, "Boot information". */
-struct multiboot_info {
-    uint32_t flags; /* which of the others are valid */
-    uint32_t unused[10];
-    uint32_t map_size; /* bytes */
-    uint32_t map_addr; /* physical */
-} __attribute__((packed));
-
-struct multiboot_range {
-    uint32_t size; /* bytes of this entry that follow this field */
-    uint64_t base; /* physical */
-    uint64_t length;
-    uint32_t type;
-} __attribute__((packed));
 
 /* Pages never handed out so far; guarded by the kernel. */
 struct range {
@@ -60,15 +44,14 @@ static void add_range(uint64_t base, uint64_t end)
     available += (end - base) / PAGE_SIZE;
 }
 
-void kalloc_init(uint32_t multiboot_info)
+void kalloc_init(const struct multiboot_info *info)
 {
-    const struct multiboot_info *info = at_phys(multiboot_info);
-    if (!(info->flags & MULTIBOOT_HAS_MEMORY_MAP)) panic("the loader gave no memory map");
+    if (!(info->flags & MULTIBOOT_HAS_MAP)) panic("the loader gave no memory map");
 
     uint32_t at = info->map_addr;
     while (at < info->map_addr + info->map_size) {
         const struct multiboot_range *entry = at_phys(at);
-        if (entry->type == MEMORY_USABLE) add_range(entry->base, entry->base + entry->length);
+        if (entry->type == MULTIBOOT_USABLE) add_range(entry->base, entry->base + entry->length);
         at += entry->size + (uint32_t)sizeof(entry->size);
     }
     if (!available) panic("no usable memory above the kernel");

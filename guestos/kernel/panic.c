@@ -39,14 +39,22 @@ void describe_fault(const struct trapframe *tf)
     kprintf("; vector %u, error %x, rip %x", tf->vector, tf->error, tf->rip);
 }
 
+/* True for an address in the unmapped part of a kernel stack's slot. */
+static bool in_kstack_guard(uint64_t lin)
+{
+    if (lin < KSTACK_BASE || lin >= KSTACK_BASE + PROC_COUNT * KSTACK_SLOT) return false;
+    return (lin - KSTACK_BASE) % KSTACK_SLOT < KSTACK_SLOT - KSTACK_SIZE;
+}
+
 /* A fault in ring 0 is a bug of the kernel: say where, and end. */
 void panic_trap(const struct trapframe *tf)
 {
     kprintf("\nkernel: PANIC in ring %u: ", tf->cs & 3);
     describe_fault(tf);
+    if (in_kstack_guard(read_cr2())) kprintf(" (a kernel stack overflowed)");
     kprintf("\n  rsp %x  rflags %x  cr2 %x  cs %x\n", tf->rsp, tf->rflags, read_cr2(), tf->cs);
     kprintf("  rax %x  rbx %x  rcx %x  rdx %x\n", tf->rax, tf->rbx, tf->rcx, tf->rdx);
     kprintf("  rsi %x  rdi %x  rbp %x\n", tf->rsi, tf->rdi, tf->rbp);
-    if (this_cpu.current) kprintf("  while running %s (pid %d)\n", this_cpu.current->name, this_cpu.current->pid);
+    if (this_cpu.current) kprintf("  running: %s (pid %d)\n", this_cpu.current->name, this_cpu.current->pid);
     machine_exit(ABI_EXIT_PANIC);
 }

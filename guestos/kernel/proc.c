@@ -171,12 +171,12 @@ int proc_fork(void)
 
 /* ---- Death ---- */
 
-/* Children that outlive their parent become the first process's; it need not wait for them. */
-static void give_children_away(const struct proc *parent)
+/* Nobody will wait for the children that outlive their parent: the dead ones' slots are free now. */
+static void orphan_children(const struct proc *parent)
 {
     for (struct proc *p = procs; p < procs + PROC_COUNT; p++) {
         if (p->state == PROC_FREE || p->parent != parent) continue;
-        p->parent = &procs[0];
+        p->parent = NULL;
         if (p->state == PROC_ZOMBIE) p->state = PROC_FREE;
     }
 }
@@ -196,12 +196,12 @@ void proc_exit(int wait_status)
         kprintf("kernel: init ended with status %d; switching off\n", shell_status(wait_status));
         machine_exit(shell_status(wait_status));
     }
-    give_children_away(p);
+    orphan_children(p);
     vm_switch_to_kernel();
     vm_free(p->pml4);
     p->pml4 = NULL;
     p->wait_status = wait_status;
-    p->state = PROC_ZOMBIE;
+    p->state = p->parent ? PROC_ZOMBIE : PROC_FREE; /* its stack stays ours until schedule() leaves it */
     proc_wake(p->parent);
     schedule();
     panic("a dead process ran");

@@ -28,7 +28,7 @@ struct proc {
     enum proc_state state;      /* the kernel */
     int pid;                    /* set at birth, then constant */
     int wait_status;            /* as wait4 reports it; set once, by its end; the kernel */
-    struct proc *parent;        /* the kernel; changes when the parent ends first */
+    struct proc *parent;        /* who may wait for it; NULL for init and for orphans; the kernel */
     const void *sleeping_on;    /* what a wake-up must name, while PROC_SLEEPING; the kernel */
     uint64_t wake_tick;         /* tick that ends nanosleep; 0 when not in it; the kernel */
     uint64_t *pml4;             /* its page tables, in the map of RAM; the process */

@@ -6,6 +6,7 @@
  */
     .text
     .globl swtch
+    .type swtch, @function
 swtch:
     pushq %rbp
     pushq %rbx

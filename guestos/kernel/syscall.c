@@ -162,10 +162,14 @@ static long sys_getpid(const uint64_t a[6])
     return this_cpu.current->pid;
 }
 
+/* The parent of an orphan is said to be init, as everywhere; init itself has none. */
 static long sys_getppid(const uint64_t a[6])
 {
+    const struct proc *p = this_cpu.current;
+
     (void)a;
-    return this_cpu.current->parent ? this_cpu.current->parent->pid : 0;
+    if (p->parent) return p->parent->pid;
+    return p->pid == 1 ? 0 : 1;
 }
 
 static long sys_fork(const uint64_t a[6])

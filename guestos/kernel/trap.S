@@ -49,6 +49,7 @@
     .text
 
 /* From a stub: vector and error code are pushed above what the processor pushed. */
+    .type trap_common, @function
 trap_common:
     testb $3, FRAME_CS(%rsp)
     jz 1f
@@ -63,6 +64,7 @@ trap_common:
 
 /* The way out of every door but SYSCALL; a new process starts here too. */
     .globl trap_return
+    .type trap_return, @function
 trap_return:
     pop_registers
     addq $16, %rsp /* vector and error code */
@@ -70,11 +72,13 @@ trap_return:
     jz 1f
     swapgs
     .globl trap_iretq
+    .type trap_iretq, @function
 trap_iretq:
 1:  iretq
 
 /* SYSCALL: RCX holds the caller's RIP, R11 its RFLAGS; RSP is still the caller's. IF is clear (FMASK). */
     .globl syscall_entry
+    .type syscall_entry, @function
 syscall_entry:
     swapgs
     movq %rsp, %gs:CPU_USER_RSP
@@ -97,12 +101,14 @@ syscall_entry:
     movq 40(%rsp), %rsp
     swapgs
     .globl syscall_sysretq
+    .type syscall_sysretq, @function
 syscall_sysretq:
     sysretq
 
 /* One stub per vector. The processor pushes an error code for some exceptions; for the rest, we do. */
     .macro stub_plain vector, name
     .globl \name
+    .type \name, @function
 \name:
     pushq $0
     pushq $\vector
@@ -111,6 +117,7 @@ syscall_sysretq:
 
     .macro stub_error vector, name
     .globl \name
+    .type \name, @function
 \name:
     pushq $\vector
     jmp trap_common

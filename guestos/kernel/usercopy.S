@@ -7,6 +7,7 @@
  */
     .text
     .globl copy_bytes
+    .type copy_bytes, @function
 copy_bytes:
     movq %rdx, %rcx
     cmpb $0, cpu_has_smap(%rip)

@@ -122,7 +122,7 @@ static inline void wait_for_interrupt(void)
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
-static inline void halt_for_good(void)
+__attribute__((noreturn)) static inline void halt_for_good(void)
 {
     for (;;) __asm__ volatile("cli; hlt");
 }

@@ -34,5 +34,6 @@ _start:
 
     .macro crime name
     .globl crime_\name
+    .type crime_\name, @function
 crime_\name:
     .endm
