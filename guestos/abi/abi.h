@@ -1,8 +1,8 @@
 /*
- * abi.h - the numbers on which the guest kernel, its programs and graders outside the machine agree.
+ * abi.h - the numbers that the kernel, its programs and graders outside the machine share.
  *
  * System-call numbers, error numbers and signal numbers are those of 64-bit Linux, so that programs
- * built with musl-gcc run here. Assembly includes this file too: it holds constants and nothing else.
+ * built with musl-gcc run here. Assembly includes this file too: constants only.
  */
 #ifndef GUESTOS_ABI_H
 #define GUESTOS_ABI_H
@@ -13,8 +13,8 @@
 #define ABI_EXIT_NO_BOOT 0x7d /* the boot code met a loader or a CPU that it cannot use */
 
 /* Addresses that belong to the kernel; the crimes aim at them. */
-#define ABI_KERNEL_TEXT 0xffffffff80101000 /* first byte of kernel code: present, executable, U/S=0 */
-#define ABI_KERNEL_DATA 0xffff800000000000 /* first byte of the map of RAM: present, writable, U/S=0 */
+#define ABI_KERNEL_TEXT 0xffffffff80101000 /* kernel code: present, executable, U/S=0 */
+#define ABI_KERNEL_DATA 0xffff800000000000 /* the map of RAM: present, writable, U/S=0 */
 
 /* System calls. Number in rax; arguments in rdi, rsi, rdx, r10, r8, r9; result in rax. */
 #define SYS_read 0

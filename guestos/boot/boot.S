@@ -1,9 +1,10 @@
 /*
  * boot.S - from a Multiboot loader's 32-bit entry to kmain() in the higher half.
  *
- * On entry: 32-bit protected mode, paging off, flat segments, interrupts off, EAX the loader's magic,
- * EBX the physical address of its information. We map the first gigabyte three times over, at 0 (where
- * we run), at PHYSMAP_BASE and at KERNEL_BASE, with 2 MiB pages; turn on long mode; jump up.
+ * On entry: 32-bit protected mode, paging off, flat segments, interrupts off, EAX the loader's
+ * magic, EBX the physical address of its information. We map the first gigabyte three times over,
+ * at 0 (where we run), at PHYSMAP_BASE and at KERNEL_BASE, with 2 MiB pages; turn on long mode;
+ * jump up. Manual: Multiboot 1, "Machine state"; SDM 3A "Initializing IA-32e Mode".
  * kernel/vm.c builds the real page tables and drops these.
  */
 #include "../abi/abi.h"
@@ -89,7 +90,7 @@ require_long_mode:
     jnc boot_refuse
     ret
 
-/* 0, PHYSMAP_BASE and KERNEL_BASE are entries 0, 256 and 511 of the root; KERNEL_BASE is 510 below. */
+/* In the root, 0, PHYSMAP_BASE and KERNEL_BASE are entries 0, 256 and 511; the last is 510 below. */
 map_first_gigabyte:
     movl $(PHYS(boot_pdpt) + PTE_P_W), %eax
     movl %eax, PHYS(boot_pml4)

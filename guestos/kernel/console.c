@@ -1,6 +1,6 @@
 /*
  * console.c - text out of, and bytes into, the first serial port (a 16550 at 0x3F8), by polling.
- * The transmitter is asked once per sixteen bytes: that is how much its FIFO takes when it is empty.
+ * The transmitter is asked once per sixteen bytes: its FIFO takes that many when it is empty.
  */
 #include <stdarg.h>
 
@@ -73,7 +73,7 @@ static void put_string(const char *s)
     console_write(s, strlen(s));
 }
 
-/* %s string, %d int, %u uint64_t in decimal, %x uint64_t in hexadecimal after "0x". Nothing else. */
+/* %s string, %d int, %u uint64_t in decimal, %x uint64_t in hexadecimal after "0x". */
 void kprintf(const char *format, ...)
 {
     va_list args;

@@ -2,7 +2,7 @@
  * cpu.c - the tables and registers that tell the processor where ring 0 begins: GDT, TSS, IDT, the
  * SYSCALL registers, and the protections that this processor offers.
  * Manual: SDM 3A "Segment Descriptors", "64-Bit Task State Segment", "64-Bit Mode IDT", and
- * "Fast System Calls in 64-Bit Mode". All tables here are set up once and then constant, but for RSP0.
+ * "Fast System Calls in 64-Bit Mode". All of it is set up once and then constant, but for RSP0.
  */
 #include "defs.h"
 #include "proc.h"
@@ -59,7 +59,8 @@ static uint64_t gdt[8] = {
     0,                  /* where SYSRET would look for 32-bit code */
     0x0000f20000000000, /* USER_SS: ring 3, data */
     0x0020fa0000000000, /* USER_CS: ring 3, code, L=1 */
-    0, 0,               /* TSS_SELECTOR: 16 bytes, filled in below */
+    0,                  /* TSS_SELECTOR: its lower half, filled in below */
+    0,                  /* its upper half */
 };
 
 static void load_gdt(void)
@@ -67,8 +68,8 @@ static void load_gdt(void)
     uint64_t base = (uint64_t)&tss;
     struct table_pointer pointer = {sizeof(gdt) - 1, (uint64_t)gdt};
 
-    gdt[TSS_SELECTOR / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | TSS_PRESENT_AVAILABLE << 40 |
-                            (base >> 24 & 0xff) << 56;
+    gdt[TSS_SELECTOR / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 |
+                            TSS_PRESENT_AVAILABLE << 40 | (base >> 24 & 0xff) << 56;
     gdt[TSS_SELECTOR / 8 + 1] = base >> 32;
     __asm__ volatile("lgdt %0\n\t"
                      "pushq %1\n\t"
@@ -120,7 +121,7 @@ static void load_idt(void)
     __asm__ volatile("lidt %0" : : "m"(pointer));
 }
 
-/* SYSCALL: where to, with which selectors, and which flags to clear before the first instruction. */
+/* SYSCALL: where to, with which selectors, and which flags to clear on the way in. */
 static void set_syscall_registers(void)
 {
     wrmsr(MSR_STAR, (uint64_t)(USER_BASE_SELECTOR | 3) << 48 | (uint64_t)KERNEL_CS << 32);

@@ -26,7 +26,7 @@ struct image {
     uint64_t rsp;                    /* the new stack pointer, going down as things are pushed */
 };
 
-/* The first words of a new program's stack, above argc and argv. */
+/* A line of the auxiliary vector. Constant. */
 struct aux_entry {
     uint64_t key, value;
 };
@@ -35,10 +35,12 @@ static int check_header(struct image *im)
 {
     const struct elf_header *h = (const void *)im->file;
 
-    if (im->size < sizeof(*h) || memcmp(h->e_ident, ELF_MAGIC, ELF_MAGIC_SIZE) != 0) return -ENOEXEC;
+    if (im->size < sizeof(*h) || memcmp(h->e_ident, ELF_MAGIC, ELF_MAGIC_SIZE) != 0)
+        return -ENOEXEC;
     if (h->e_type != ET_EXEC || h->e_machine != EM_X86_64) return -ENOEXEC;
     if (h->e_phentsize != sizeof(struct elf_segment)) return -ENOEXEC;
-    if (h->e_phoff > im->size || h->e_phnum > (im->size - h->e_phoff) / h->e_phentsize) return -ENOEXEC;
+    if (h->e_phoff > im->size || h->e_phnum > (im->size - h->e_phoff) / h->e_phentsize)
+        return -ENOEXEC;
     if (!user_range_ok(h->e_entry, 1)) return -ENOEXEC;
     im->header = h;
     return 0;
@@ -98,10 +100,12 @@ static int push_vectors(struct image *im, const uint64_t *args, uint64_t argc, u
 {
     const struct elf_header *h = im->header;
     const struct aux_entry aux[AUX_COUNT] = {
-        {AT_PHDR, im->phdr},      {AT_PHENT, h->e_phentsize}, {AT_PHNUM, h->e_phnum},
-        {AT_PAGESZ, PAGE_SIZE},   {AT_ENTRY, h->e_entry},     {AT_UID, 0},
-        {AT_EUID, 0},             {AT_GID, 0},                {AT_EGID, 0},
-        {AT_SECURE, 0},           {AT_RANDOM, random},        {AT_NULL, 0},
+        {AT_PHDR, im->phdr},    {AT_PHENT, h->e_phentsize},
+        {AT_PHNUM, h->e_phnum}, {AT_PAGESZ, PAGE_SIZE},
+        {AT_ENTRY, h->e_entry}, {AT_UID, 0},
+        {AT_EUID, 0},           {AT_GID, 0},
+        {AT_EGID, 0},           {AT_SECURE, 0},
+        {AT_RANDOM, random},    {AT_NULL, 0},
     };
     uint64_t words = 1 + argc + 1 + 1;
     const uint64_t zero = 0;
@@ -121,7 +125,8 @@ static int build_stack(struct image *im, char *const argv[], size_t argc)
 
     if (argc > ARG_COUNT) return -E2BIG;
     im->rsp = USER_STACK_TOP;
-    int error = vm_map(im->pml4, USER_STACK_TOP - USER_STACK_SIZE, USER_STACK_SIZE, PTE_P | PTE_W | PTE_XD);
+    uint64_t bottom = USER_STACK_TOP - USER_STACK_SIZE;
+    int error = vm_map(im->pml4, bottom, USER_STACK_SIZE, PTE_P | PTE_W | PTE_XD);
     for (size_t i = 0; i < argc && !error; i++) {
         error = push(im, argv[i], strlen(argv[i]) + 1);
         args[i] = im->rsp;

@@ -1,8 +1,8 @@
 /*
  * initramfs.c - finds files in the cpio archive that is part of the kernel image.
  *
- * The archive is in "newc" form: a header of 8-digit hexadecimal fields, the name, the contents, the
- * latter two padded to four bytes, and again, until an entry called TRAILER!!!.
+ * The archive is in "newc" form: a header of 8-digit hexadecimal fields, the name, the contents,
+ * the latter two padded to four bytes, and again, until an entry called TRAILER!!!.
  */
 #include "defs.h"
 
@@ -53,7 +53,8 @@ const uint8_t *initramfs_find(const char *path, size_t *size)
         const char *name = (const char *)(header + 1);
         const uint8_t *data = pad4((const uint8_t *)name + parse_hex(header->name_size));
 
-        if (memcmp(header->magic, NEWC_MAGIC, sizeof(header->magic)) != 0) panic("initramfs is damaged");
+        if (memcmp(header->magic, NEWC_MAGIC, sizeof(header->magic)) != 0)
+            panic("initramfs is damaged");
         if (str_equal(name, NEWC_TRAILER)) return NULL;
         *size = parse_hex(header->size);
         if (name_matches(name, path)) return data;

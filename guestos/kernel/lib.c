@@ -1,7 +1,7 @@
 /*
- * lib.c - the few library functions that a kernel cannot do without. gcc may call the mem... ones by
- * itself; they are REP strings because those are short to read and quick on every machine, by eight
- * bytes first because most of what is moved here is whole pages.
+ * lib.c - the few library functions that a kernel cannot do without. gcc may call the mem... ones
+ * by itself; they are REP strings because those are short to read and quick on every machine, by
+ * eight bytes first because most of what is moved here is whole pages.
  */
 #include "defs.h"
 

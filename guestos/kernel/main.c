@@ -1,6 +1,6 @@
 /*
  * main.c - the kernel from its first line of C to its first process. The boot code has left us in
- * the higher half, on the boot stack, with interrupts off and three rough maps of the first gigabyte.
+ * the higher half, on the boot stack, with interrupts off and three rough maps of RAM.
  */
 #include "defs.h"
 #include "multiboot.h"

@@ -23,9 +23,10 @@ void panic(const char *why)
 /* "write to 0x1234, page present": what the page-fault error code and CR2 say, in words. */
 static void describe_page_fault(const struct trapframe *tf)
 {
-    const char *access = tf->error & PF_I ? "fetch from" : tf->error & PF_W ? "write to" : "read of";
-    const char *reason = "no page there";
+    const char *access = "read of", *reason = "no page there";
 
+    if (tf->error & PF_W) access = "write to";
+    if (tf->error & PF_I) access = "fetch from";
     if (tf->error & PF_P) reason = "its rights refuse";
     if (tf->error & PF_RSVD) reason = "a reserved bit is set in an entry";
     kprintf(", %s %x (%s)", access, read_cr2(), reason);
@@ -55,6 +56,7 @@ void panic_trap(const struct trapframe *tf)
     kprintf("\n  rsp %x  rflags %x  cr2 %x  cs %x\n", tf->rsp, tf->rflags, read_cr2(), tf->cs);
     kprintf("  rax %x  rbx %x  rcx %x  rdx %x\n", tf->rax, tf->rbx, tf->rcx, tf->rdx);
     kprintf("  rsi %x  rdi %x  rbp %x\n", tf->rsi, tf->rdi, tf->rbp);
-    if (this_cpu.current) kprintf("  running: %s (pid %d)\n", this_cpu.current->name, this_cpu.current->pid);
+    if (this_cpu.current)
+        kprintf("  running: %s (pid %d)\n", this_cpu.current->name, this_cpu.current->pid);
     machine_exit(ABI_EXIT_PANIC);
 }

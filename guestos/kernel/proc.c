@@ -1,10 +1,10 @@
 /*
  * proc.c - processes: birth, waiting, death, and who runs next.
  *
- * A fixed table of slots. Round robin: the scheduler looks for a runnable process from the slot after
- * the running one onwards; when there is none, the idle process halts the CPU until an interrupt.
- * The idle process is the boot stack gone on living: it has no user half and sits outside the table.
- * Everything here runs with interrupts off (proc.h says why that is enough).
+ * A fixed table of slots. Round robin: the scheduler looks for a runnable process from the slot
+ * after the running one onwards; when there is none, the idle process halts the CPU until an
+ * interrupt. The idle process is the boot stack gone on living: it has no user half and sits
+ * outside the table. Everything here runs with interrupts off (proc.h says why that is enough).
  */
 #include "proc.h"
 
@@ -16,7 +16,8 @@ static int next_pid = 1;              /* ditto */
 
 void proc_init(void)
 {
-    for (uint64_t i = 0; i < PROC_COUNT; i++) procs[i].kstack_top = KSTACK_BASE + (i + 1) * KSTACK_SLOT;
+    for (uint64_t i = 0; i < PROC_COUNT; i++)
+        procs[i].kstack_top = KSTACK_BASE + (i + 1) * KSTACK_SLOT;
     memcpy(idle.name, "idle", sizeof("idle"));
     idle.state = PROC_RUNNING;
     this_cpu.current = &idle;
@@ -35,7 +36,7 @@ static struct proc *pick_next(void)
     return &idle;
 }
 
-/* Everything of a process that the processor holds goes with it, but for the registers on its stack. */
+/* What a process has in the processor comes with it; its general registers are on its stack. */
 static void take_cpu(struct proc *p)
 {
     this_cpu.current = p;
@@ -51,8 +52,8 @@ static void take_cpu(struct proc *p)
 }
 
 /*
- * Gives the CPU to the next process. The caller has already said what it is waiting for, if anything.
- * Returns, much later perhaps, whether anybody else ran.
+ * Gives the CPU to the next process. The caller has already said what it is waiting for, if
+ * anything. Returns, much later perhaps, whether anybody else ran.
  */
 static bool schedule(void)
 {
@@ -104,7 +105,8 @@ void proc_wake(const void *on)
 void proc_wake_at(uint64_t tick)
 {
     for (struct proc *p = procs; p < procs + PROC_COUNT; p++) {
-        if (p->state == PROC_SLEEPING && p->wake_tick && p->wake_tick <= tick) p->state = PROC_RUNNABLE;
+        if (p->state == PROC_SLEEPING && p->wake_tick && p->wake_tick <= tick)
+            p->state = PROC_RUNNABLE;
     }
 }
 
@@ -118,7 +120,7 @@ void proc_idle(void)
 
 /* ---- Birth ---- */
 
-/* A slot with a pid and a kernel stack on which swtch() will return to trap_return; NULL if none. */
+/* A slot with a pid and a kernel stack on which swtch() returns to trap_return, or NULL. */
 static struct proc *allocate(void)
 {
     for (struct proc *p = procs; p < procs + PROC_COUNT; p++) {
@@ -171,7 +173,7 @@ int proc_fork(void)
 
 /* ---- Death ---- */
 
-/* Nobody will wait for the children that outlive their parent: the dead ones' slots are free now. */
+/* Nobody will wait for children that outlive their parent: the dead ones' slots are free now. */
 static void orphan_children(const struct proc *parent)
 {
     for (struct proc *p = procs; p < procs + PROC_COUNT; p++) {
@@ -201,13 +203,13 @@ void proc_exit(int wait_status)
     vm_free(p->pml4);
     p->pml4 = NULL;
     p->wait_status = wait_status;
-    p->state = p->parent ? PROC_ZOMBIE : PROC_FREE; /* its stack stays ours until schedule() leaves it */
+    p->state = p->parent ? PROC_ZOMBIE : PROC_FREE; /* nobody takes the slot before schedule() */
     proc_wake(p->parent);
     schedule();
     panic("a dead process ran");
 }
 
-/* Looks once. Returns the pid of a child that ended, 0 if those asked for still live, or -ECHILD. */
+/* Looks once. Returns the pid of a child that ended, 0 if those wanted still live, or -ECHILD. */
 static int reap(const struct proc *parent, long pid, int *wait_status)
 {
     int found = -ECHILD;
@@ -223,7 +225,7 @@ static int reap(const struct proc *parent, long pid, int *wait_status)
     return found;
 }
 
-/* Waits for child `pid`, or for any when pid is -1. A process sleeps on itself; children wake it. */
+/* Waits for child `pid`, or for any when pid is -1. A process sleeps on itself. */
 long proc_wait(long pid, int *wait_status, bool block)
 {
     struct proc *p = this_cpu.current;

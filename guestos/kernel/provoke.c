@@ -1,7 +1,7 @@
 /*
- * provoke.c - makes the kernel commit a fault of its own, so that a test can see that ring 0 is held
- * to its page tables too and that the panic tells the truth. Asked for on the command line by a word
- * such as `provoke=write_text`; without one, nothing here happens.
+ * provoke.c - makes the kernel commit a fault of its own, so that a test can see that ring 0 is
+ * held to its page tables too and that the panic tells the truth. Asked for on the command line by
+ * a word such as `provoke=write_text`; without one, nothing here happens.
  */
 #include "defs.h"
 
@@ -31,7 +31,7 @@ static void undefined(void)
     __asm__ volatile("ud2");
 }
 
-/* Starts at the very bottom of a kernel stack: no room for a frame, so the fault cannot be delivered. */
+/* At the very bottom of a kernel stack there is no room for a frame: the fault faults, too. */
 static void stack_overflow(void)
 {
     __asm__ volatile("movq %0, %%rsp; pushq $0" : : "r"(KSTACK_BASE + KSTACK_SLOT - KSTACK_SIZE));

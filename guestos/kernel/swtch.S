@@ -1,8 +1,8 @@
 /*
  * swtch.S - void swtch(struct context **from, struct context *to)
  *
- * Pushes what C expects a call to keep, leaves the stack pointer in *from, takes up `to` and returns
- * on that stack. ORDER: struct context (proc.h).
+ * Pushes what C expects a call to keep, leaves the stack pointer in *from, takes up `to` and
+ * returns on that stack. ORDER: struct context (proc.h).
  */
     .text
     .globl swtch

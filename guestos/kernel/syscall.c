@@ -1,7 +1,7 @@
 /*
  * syscall.c - the system calls, by Linux's numbers and registers: number in rax, arguments in rdi,
- * rsi, rdx, r10, r8, r9, result in rax, an error as its negated number. SYSCALL and INT 0x80 both end
- * up here and mean the same. A pointer argument is only ever used through usercopy.c.
+ * rsi, rdx, r10, r8, r9, result in rax, an error as its negated number. SYSCALL and INT 0x80 both
+ * end up here and mean the same. A pointer argument is only ever used through usercopy.c.
  */
 #include "defs.h"
 #include "proc.h"
@@ -65,7 +65,8 @@ static long sys_writev(const uint64_t a[6])
     if (!is_output(a[0])) return -EBADF;
     if (a[2] > IOV_COUNT) return -EINVAL;
     for (uint64_t i = 0; i < a[2]; i++) {
-        if (copy_from_user(&part, a[1] + i * sizeof(part), sizeof(part))) return total ? total : -EFAULT;
+        if (copy_from_user(&part, a[1] + i * sizeof(part), sizeof(part)))
+            return total ? total : -EFAULT;
         if (!user_range_ok(part.base, part.size)) return total ? total : -EFAULT;
         long done = write_console(part.base, part.size);
         if (done < 0) return total ? total : done;
@@ -185,7 +186,9 @@ static long copy_arguments(char args[][ARG_SIZE], uint64_t user_argv)
         uint64_t pointer;
         if (copy_from_user(&pointer, user_argv + (uint64_t)i * 8, 8)) return -EFAULT;
         if (!pointer) return i;
-        if (i == ARG_COUNT || copy_string_from_user(args[i], pointer, ARG_SIZE) == -ENAMETOOLONG) return -E2BIG;
+        if (i == ARG_COUNT) return -E2BIG;
+        long length = copy_string_from_user(args[i], pointer, ARG_SIZE);
+        if (length < 0) return length == -ENAMETOOLONG ? -E2BIG : length;
     }
     return -E2BIG;
 }

@@ -6,12 +6,12 @@
 
 #define PIC1 0x20
 #define PIC2 0xa0
-#define PIC_START 0x11      /* ICW1: initialise, ICW4 follows */
-#define PIC1_VECTORS 0x20   /* ICW2 */
+#define PIC_START 0x11    /* ICW1: initialise, ICW4 follows */
+#define PIC1_VECTORS 0x20 /* ICW2 */
 #define PIC2_VECTORS 0x28
-#define PIC1_CASCADE 0x04   /* ICW3: the second is on input 2 */
+#define PIC1_CASCADE 0x04 /* ICW3: the second is on input 2 */
 #define PIC2_CASCADE 0x02
-#define PIC_8086 0x01       /* ICW4 */
+#define PIC_8086 0x01 /* ICW4 */
 #define PIC_EOI 0x20
 #define MASK_ALL_BUT_TIMER 0xfe
 #define MASK_ALL 0xff

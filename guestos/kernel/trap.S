@@ -2,7 +2,8 @@
  * trap.S - the doors into ring 0 and the way out. Each door builds a struct trapframe on the kernel
  * stack of the process (trap.h has the picture) and calls C with its address.
  *
- * C code never uses GS, so an entry only has to swap it when it came from ring 3: the saved CS says.
+ * C code never uses GS, so an entry only has to swap it when it came from ring 3, as the saved CS
+ * says.
  */
 #include "layout.h"
 
@@ -76,7 +77,7 @@ trap_return:
 trap_iretq:
 1:  iretq
 
-/* SYSCALL: RCX holds the caller's RIP, R11 its RFLAGS; RSP is still the caller's. IF is clear (FMASK). */
+/* RCX holds the caller's RIP, R11 its RFLAGS; RSP is still the caller's. FMASK has cleared IF. */
     .globl syscall_entry
     .type syscall_entry, @function
 syscall_entry:
@@ -105,7 +106,7 @@ syscall_entry:
 syscall_sysretq:
     sysretq
 
-/* One stub per vector. The processor pushes an error code for some exceptions; for the rest, we do. */
+/* One stub per vector. For some exceptions the processor pushes an error code; else we push 0. */
     .macro stub_plain vector, name
     .globl \name
     .type \name, @function

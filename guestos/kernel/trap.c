@@ -1,7 +1,7 @@
 /*
- * trap.c - decides what an entry into ring 0 through the IDT was for: a timer tick, a system call by
- * INT 0x80, a fault that the kernel expected while copying, a fault of a program (which ends it), or
- * a fault of the kernel (which ends everything).
+ * trap.c - decides what an entry into ring 0 through the IDT was for: a timer tick, a system call
+ * by INT 0x80, a fault that the kernel expected while copying, a fault of a program (which ends
+ * it), or a fault of the kernel (which ends everything).
  */
 #include "defs.h"
 #include "proc.h"
@@ -63,7 +63,8 @@ static void kill_current(const struct trapframe *tf)
 
     kprintf("kernel: killed %s (pid %d), status %d: ", p->name, p->pid, ABI_STATUS_SIGNALLED + sig);
     describe_fault(tf);
-    if (tf->vector == VECTOR_PAGE_FAULT && in_stack_guard(read_cr2())) kprintf(" (stack guard page)");
+    if (tf->vector == VECTOR_PAGE_FAULT && in_stack_guard(read_cr2()))
+        kprintf(" (stack guard page)");
     kprintf("\n");
     proc_exit(sig);
 }

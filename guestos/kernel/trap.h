@@ -7,14 +7,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ORDER: trap.S pushes these from the last to the first. Belongs to the process whose stack it is on. */
+/* ORDER: trap.S pushes these from the last to the first. Belongs to the process. */
 struct trapframe {
     uint64_t r15, r14, r13, r12, rbp, rbx; /* pushed by us */
     uint64_t r11, r10, r9, r8;
     uint64_t rax, rcx, rdx, rsi, rdi;
-    uint64_t vector;                    /* pushed by the stub; VECTOR_SYSCALL for SYSCALL */
-    uint64_t error;                     /* pushed by the processor, or zero by the stub */
-    uint64_t rip, cs, rflags, rsp, ss;  /* pushed by the processor, or by the SYSCALL entry */
+    uint64_t vector;                   /* pushed by the stub; VECTOR_SYSCALL for SYSCALL */
+    uint64_t error;                    /* pushed by the processor, or zero by the stub */
+    uint64_t rip, cs, rflags, rsp, ss; /* pushed by the processor, or by the SYSCALL entry */
 };
 
 _Static_assert(sizeof(struct trapframe) % 16 == 0, "C needs a 16-byte aligned stack");

@@ -1,6 +1,6 @@
 /*
- * usercopy.S - size_t copy_bytes(void *to, const void *from, size_t size): the one place where ring 0
- * touches user memory. Returns how many bytes it could not copy, 0 when all went well.
+ * usercopy.S - size_t copy_bytes(void *to, const void *from, size_t size): the one place where
+ * ring 0 touches user memory. Returns how many bytes it could not copy, 0 when all went well.
  *
  * The copy may fault; usercopy_fixup() then resumes at the address that the table pairs with it.
  * STAC lifts SMAP for just this instruction, on a processor that has it.

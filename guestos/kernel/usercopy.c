@@ -1,6 +1,6 @@
 /*
- * usercopy.c - moves bytes between the kernel and the process that runs, trusting nothing: the range
- * must lie in the user half, and a page that refuses makes the copy fail, not the kernel.
+ * usercopy.c - moves bytes between the kernel and the process that runs, trusting nothing: the
+ * range must lie in the user half, and a page that refuses makes the copy fail, not the kernel.
  */
 #include "defs.h"
 #include "trap.h"
@@ -29,7 +29,7 @@ int copy_to_user(uint64_t to, const void *from, size_t size)
     return copy_bytes((void *)to, from, size) ? -EFAULT : 0;
 }
 
-/* Copies a string with its final zero into `room` bytes. Returns its length without it, or an error. */
+/* Copies a string and its final zero into `room` bytes. Returns its length, or an error. */
 long copy_string_from_user(char *to, uint64_t from, size_t room)
 {
     for (size_t i = 0; i < room; i++) {

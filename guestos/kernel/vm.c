@@ -1,10 +1,11 @@
 /*
  * vm.c - page tables: the kernel's own, shared by all, and each process's lower half.
  *
- * Four levels, as SDM 3A "4-Level Paging" draws them; the root is called pml4 throughout. Tables are
- * pages from kalloc(), addressed through the map of RAM. The upper 256 root entries are the same in
- * every root, so ring 0 looks the same whoever runs. What a process may do with a page is in its
- * leaf entry alone; the tables above allow everything to ring 3 (lower half) or nothing (upper half).
+ * Four levels, as SDM 3A "4-Level Paging" draws them; the root is called pml4 throughout. Tables
+ * are pages from kalloc(), addressed through the map of RAM. The upper 256 root entries are the
+ * same in every root, so ring 0 looks the same whoever runs. What a process may do with a page is
+ * in its leaf entry alone; the tables above allow everything to ring 3 (lower half) or nothing
+ * (upper half).
  */
 #include "defs.h"
 #include "proc.h"
@@ -30,10 +31,11 @@ static unsigned index_at(uint64_t lin, unsigned level)
 }
 
 /*
- * The entry for `lin` at `level`, or NULL when a table on the way is missing and `create` is false or
- * memory is out. New tables allow what `above` says.
+ * The entry for `lin` at `level`, or NULL when a table on the way is missing and `create` is false
+ * or memory is out. New tables allow what `above` says.
  */
-static uint64_t *find_entry(uint64_t *table, uint64_t lin, unsigned level, bool create, uint64_t above)
+static uint64_t *find_entry(uint64_t *table, uint64_t lin, unsigned level, bool create,
+                            uint64_t above)
 {
     for (unsigned at = ROOT_LEVEL; at > level; at--) {
         uint64_t *entry = &table[index_at(lin, at)];
@@ -174,7 +176,7 @@ uint64_t *vm_fork(uint64_t *pml4)
     return NULL;
 }
 
-/* A leaf entry for a user page; with no rights at all the frame is kept but P is off (PROT_NONE). */
+/* A leaf entry for a user page; with no rights the frame is kept but P is off (PROT_NONE). */
 static uint64_t user_leaf(uint64_t frame, uint64_t rights)
 {
     return frame | (rights & PTE_P ? rights | PTE_U : PTE_HELD);
@@ -212,13 +214,18 @@ int vm_map(uint64_t *pml4, uint64_t lin, uint64_t size, uint64_t rights)
     return 0;
 }
 
-/* The first address from `lin` on whose level 1 table exists, so that a huge hole costs few steps. */
+static bool entry_exists(uint64_t *pml4, uint64_t lin, unsigned level)
+{
+    const uint64_t *entry = find_entry(pml4, lin, level, false, 0);
+    return entry && *entry;
+}
+
+/* The first address from `lin` on whose level 1 table exists: a huge hole costs few steps. */
 static uint64_t skip_hole(uint64_t *pml4, uint64_t lin, uint64_t end)
 {
     while (lin < end) {
         unsigned level = ROOT_LEVEL;
-        const uint64_t *table = pml4;
-        while (level > 1 && table[index_at(lin, level)]) table = table_of(table[index_at(lin, level--)]);
+        while (level > 1 && entry_exists(pml4, lin, level)) level--;
         if (level == 1) return lin;
         uint64_t span = 1ull << (12 + 9 * (level - 1));
         lin = (lin & ~(span - 1)) + span;
@@ -231,7 +238,8 @@ void vm_unmap(uint64_t *pml4, uint64_t lin, uint64_t size)
 {
     uint64_t end = round_up(lin + size);
 
-    for (uint64_t at = skip_hole(pml4, round_down(lin), end); at < end; at = skip_hole(pml4, at + PAGE_SIZE, end)) {
+    for (uint64_t at = skip_hole(pml4, round_down(lin), end); at < end;
+         at = skip_hole(pml4, at + PAGE_SIZE, end)) {
         uint64_t *entry = find_entry(pml4, at, 1, false, 0);
         if (!*entry) continue;
         kfree(table_of(*entry));
@@ -243,15 +251,15 @@ void vm_unmap(uint64_t *pml4, uint64_t lin, uint64_t size)
 int vm_protect(uint64_t *pml4, uint64_t lin, uint64_t size, uint64_t rights)
 {
     for (uint64_t at = round_down(lin); at < round_up(lin + size); at += PAGE_SIZE) {
+        if (!entry_exists(pml4, at, 1)) return -ENOMEM;
         uint64_t *entry = find_entry(pml4, at, 1, false, 0);
-        if (!entry || !*entry) return -ENOMEM;
         *entry = user_leaf(*entry & PTE_FRAME, rights);
         invlpg(at);
     }
     return 0;
 }
 
-/* Writes into mapped user pages of any address space, through the map of RAM: rights do not matter. */
+/* Writes into user pages of any address space through the map of RAM: rights do not matter. */
 int vm_write(uint64_t *pml4, uint64_t lin, const void *from, size_t size)
 {
     const uint8_t *bytes = from;
@@ -259,8 +267,8 @@ int vm_write(uint64_t *pml4, uint64_t lin, const void *from, size_t size)
     while (size) {
         uint64_t offset = lin % PAGE_SIZE;
         uint64_t part = size < PAGE_SIZE - offset ? size : PAGE_SIZE - offset;
+        if (!entry_exists(pml4, lin, 1)) return -EFAULT;
         const uint64_t *entry = find_entry(pml4, lin, 1, false, 0);
-        if (!entry || !*entry) return -EFAULT;
         memcpy((uint8_t *)table_of(*entry) + offset, bytes, part);
         lin += part;
         bytes += part;

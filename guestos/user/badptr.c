@@ -1,6 +1,6 @@
 /*
- * badptr.c - hands the kernel pointers that the caller itself could not use. Each call must fail with
- * EFAULT, and the kernel must live. The last call does not exist and must fail with ENOSYS.
+ * badptr.c - hands the kernel pointers that the caller itself could not use. Each call must fail
+ * with EFAULT, and the kernel must live. The last call does not exist and must fail with ENOSYS.
  */
 #include <errno.h>
 #include <stdint.h>

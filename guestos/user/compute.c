@@ -66,7 +66,7 @@ int main(void)
     int sorted = sort_keeps_everything();
     uint32_t crc = crc32("123456789");
 
-    printf("compute: %d primes below %d, %d numbers sorted: %s, CRC-32 0x%08x\n", primes, LIMIT, ITEMS,
-           sorted ? "yes" : "no", crc);
+    printf("compute: %d primes below %d, %d numbers sorted: %s, CRC-32 0x%08x\n", primes, LIMIT,
+           ITEMS, sorted ? "yes" : "no", crc);
     return primes == PRIMES_BELOW_LIMIT && sorted && crc == CRC_OF_DIGITS ? 0 : 1;
 }

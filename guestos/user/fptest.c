@@ -1,7 +1,7 @@
 /*
- * fptest.c - two children hold different values in all sixteen xmm registers while the timer switches
- * between them. If the kernel mixed up their floating-point state, one would find the other's values.
- * The registers are only moved and compared: no floating-point arithmetic.
+ * fptest.c - two children hold different values in all sixteen xmm registers while the timer
+ * switches between them. If the kernel mixed up their floating-point state, one would find the
+ * other's values. The registers are only moved and compared: no floating-point arithmetic.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -26,9 +26,11 @@ static void hold_and_compare(void)
 {
     uint64_t spins = SPIN;
 
-#define EACH(row)                                                                                        \
-    row(0) row(1) row(2) row(3) row(4) row(5) row(6) row(7)                                              \
+/* clang-format off */
+#define EACH(row)                                                                                 \
+    row(0) row(1) row(2) row(3) row(4) row(5) row(6) row(7)                                       \
     row(8) row(9) row(10) row(11) row(12) row(13) row(14) row(15)
+/* clang-format on */
 #define LOAD(n) "movdqa " #n "*16(%1), %%xmm" #n "\n\t"
 #define COMPARE(n) "pxor " #n "*16(%1), %%xmm" #n "\n\t"
 #define STORE(n) "movdqa %%xmm" #n ", " #n "*16(%2)\n\t"
@@ -36,8 +38,9 @@ static void hold_and_compare(void)
                                 "jnz 1b\n\t" EACH(COMPARE) EACH(STORE)
                      : "+r"(spins)
                      : "r"(expected), "r"(residue)
-                     : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+                     : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
+                       "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+                       "xmm15");
 }
 
 static int hold(int which)

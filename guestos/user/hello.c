@@ -1,6 +1,6 @@
 /*
- * hello.c - the smallest proof that a program built with musl-gcc runs: the C library starts, printf
- * formats, the arguments have arrived.
+ * hello.c - the smallest proof that a program built with musl-gcc runs: the C library starts,
+ * printf formats, the arguments have arrived.
  */
 #include <stdio.h>
 #include <string.h>

@@ -21,17 +21,19 @@ struct entry {
 };
 
 static const struct entry good[] = {
-    {"/bin/hello", 0}, {"/bin/compute", 0}, {"/bin/memory", 0}, {"/bin/prices", 0},
-    {"/bin/spin", 0},  {"/bin/fptest", 0},  {"/bin/badptr", 0},
+    {"/bin/hello", 0},  {"/bin/compute", 0}, {"/bin/memory", 0}, {"/bin/limits", 0},
+    {"/bin/prices", 0}, {"/bin/spin", 0},    {"/bin/fptest", 0}, {"/bin/badptr", 0},
 };
 
 static const struct entry crimes[] = {
-    {"/crimes/cli", SIGSEGV},          {"/crimes/hlt", SIGSEGV},          {"/crimes/in", SIGSEGV},
-    {"/crimes/movcr3", SIGSEGV},       {"/crimes/wrmsr", SIGSEGV},        {"/crimes/lgdt", SIGSEGV},
-    {"/crimes/read_kernel", SIGSEGV},  {"/crimes/write_kernel", SIGSEGV}, {"/crimes/exec_kernel", SIGSEGV},
-    {"/crimes/write_code", SIGSEGV},   {"/crimes/exec_stack", SIGSEGV},   {"/crimes/null", SIGSEGV},
-    {"/crimes/div0", SIGFPE},          {"/crimes/ud", SIGILL},            {"/crimes/noncanon", SIGSEGV},
-    {"/crimes/stack_overflow", SIGSEGV},
+    {"/crimes/cli", SIGSEGV},         {"/crimes/hlt", SIGSEGV},
+    {"/crimes/in", SIGSEGV},          {"/crimes/movcr3", SIGSEGV},
+    {"/crimes/wrmsr", SIGSEGV},       {"/crimes/lgdt", SIGSEGV},
+    {"/crimes/read_kernel", SIGSEGV}, {"/crimes/write_kernel", SIGSEGV},
+    {"/crimes/exec_kernel", SIGSEGV}, {"/crimes/write_code", SIGSEGV},
+    {"/crimes/exec_stack", SIGSEGV},  {"/crimes/null", SIGSEGV},
+    {"/crimes/div0", SIGFPE},         {"/crimes/ud", SIGILL},
+    {"/crimes/noncanon", SIGSEGV},    {"/crimes/stack_overflow", SIGSEGV},
 };
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table[0])))
@@ -84,7 +86,8 @@ static int run_good(void)
     int well = 0;
 
     printf("\ninit: programs that keep to the rules\n");
-    for (int i = 0; i < COUNT(good); i++) well += ended_well(&good[i], wait_for(start(good[i].path)));
+    for (int i = 0; i < COUNT(good); i++)
+        well += ended_well(&good[i], wait_for(start(good[i].path)));
     return well;
 }
 

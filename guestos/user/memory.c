@@ -62,7 +62,7 @@ int main(void)
 {
     int heap = heap_works(), mapping = mapping_works(), separate = fork_separates();
 
-    printf("memory: heap %s, mmap %s, fork %s\n", heap ? "works" : "FAILS", mapping ? "works" : "FAILS",
-           separate ? "separates" : "LEAKS");
+    printf("memory: heap %s, mmap %s, fork %s\n", heap ? "works" : "FAILS",
+           mapping ? "works" : "FAILS", separate ? "separates" : "LEAKS");
     return heap && mapping && separate ? 0 : 1;
 }

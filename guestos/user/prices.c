@@ -1,6 +1,6 @@
 /*
- * prices.c - what does it cost to ask the kernel the cheapest question there is? getpid, many times,
- * through both doors, each call timed with RDTSC. The least is the price; the middle shows the usual.
+ * prices.c - what does it cost to ask the kernel the cheapest question there is? getpid, many
+ * times, through both doors, each call timed with RDTSC. The least is the price.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -20,7 +20,10 @@ static long by_musl(void)
 static long by_syscall(void)
 {
     long result = SYS_getpid;
-    __asm__ volatile(".globl price_syscall\nprice_syscall: syscall" : "+a"(result) : : "rcx", "r11", "memory");
+    __asm__ volatile(".globl price_syscall\nprice_syscall: syscall"
+                     : "+a"(result)
+                     :
+                     : "rcx", "r11", "memory");
     return result;
 }
 

@@ -1,6 +1,6 @@
 /*
- * spin.c - two children that never give the CPU away. Each goes on until the timer has taken it away
- * a few times and it has got it back: only pre-emption lets both finish.
+ * spin.c - two children that never give the CPU away. Each goes on until the timer has taken it
+ * away a few times and it has got it back: only pre-emption lets both finish.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -18,7 +18,8 @@ static int spin(int which)
     for (int round = 0; round < ROUNDS_LIMIT; round++) {
         for (int i = 0; i < ROUND; i++) count++;
         if (times_preempted() < TURNS) continue;
-        printf("spin: child %c lost the CPU to the timer at least %d times and went on\n", 'A' + which, TURNS);
+        printf("spin: child %c lost the CPU to the timer at least %d times and went on\n",
+               'A' + which, TURNS);
         return 0;
     }
     return 1;

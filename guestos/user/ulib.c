@@ -17,7 +17,7 @@ long times_preempted(void)
     return usage.ru_nivcsw;
 }
 
-/* Waiting without sleeping keeps a third process runnable, so the timer always finds somebody to run. */
+/* Waiting without sleeping: the timer always finds a third process to switch to. */
 static int wait_restlessly(void)
 {
     int status;

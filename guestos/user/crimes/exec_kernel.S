@@ -1,6 +1,6 @@
 /*
- * exec_kernel - jumps into the kernel past its doors. #PF(0x15): the fetch after the jump is refused
- * (U/S=0).
+ * exec_kernel - jumps into the kernel past its doors. #PF(0x15): the fetch after the jump is
+ * refused (U/S=0).
  */
 #include "crime.h"
 

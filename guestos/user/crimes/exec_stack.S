@@ -1,6 +1,6 @@
 /*
- * exec_stack - puts a RET on its stack and calls it. #PF(0x15): the fetch after the call is refused
- * (XD=1).
+ * exec_stack - puts a RET on its stack and calls it. #PF(0x15): the fetch after the call is
+ * refused (XD=1).
  */
 #include "crime.h"
 

@@ -1,6 +1,6 @@
 /*
- * write_kernel - writes to RAM through the kernel's map of it. #PF(0x7): the page is writable, but not
- * for ring 3.
+ * write_kernel - writes to RAM through the kernel's map of it. #PF(0x7): the page is writable, but
+ * not for ring 3.
  */
 #include "crime.h"
 
