@@ -28,11 +28,13 @@ struct cost {
     uint32_t issue_width;
     uint64_t hz;
     uint32_t tsc_num, tsc_den;
+    uint32_t load_latency; /* cycles of a load form's latency that are its L1 access */
 };
 
 /** cost_load - read a profile: a built-in name or the text of an .ini, then "key=value" overrides.
  *  @spec   "NAME[,key=value...]"
- *  @ini    if not NULL: the text of a profile file, used instead of the built-in called NAME
+ *  @ini    if not NULL: the text of a profile file, used instead of the built-in called NAME. Keys it
+ *          does not give are those of `teaching`, or of the profile its first key `base` names.
  *  @error  one line on failure: names the unknown profile or key, or the bad number
  *  Returns false on failure. Unknown keys are errors. */
 bool cost_load(struct cost *cost, const char *spec, const char *ini, char *error, size_t error_size);
@@ -40,9 +42,11 @@ bool cost_load(struct cost *cost, const char *spec, const char *ini, char *error
 /** Names of the built-in profiles, NULL past the end. */
 const char *cost_profile_name(unsigned index, const char **desc);
 
-/** cost_of_form - static price in ticks (at least 1) of an instruction form.
+/** cost_of_form - static price in ticks (1..65535) of an instruction form.
  *  @form   id as in forms.csv: mnemonic, then operand kinds: "add_r32_m32", "lock_xadd_m64_r64", "cdq"
- *  *gap is set to true if the form has no row and the class default was charged (may be NULL). */
+ *  *gap is set to true if the form has no row and the class default was charged (may be NULL).
+ *  LOCK prefixes and XCHG with memory have lock_extra inside; a form that an event prices costs one
+ *  issue slot here. */
 uint32_t cost_of_form(const struct cost *cost, const char *form, bool *gap);
 
 /** Form ids by index with their class, for listings; NULL past the end. */
