@@ -1,7 +1,7 @@
 /* alu - integer mix as gcc -O2 makes it: CRC, shell sort, sieve, hash table, xorshift. */
 #include "alu_mix.h"
 
-GUEST("alu", 4000);
+GUEST("alu", 1500);
 
 void kernel_setup(void) { mix_setup(); }
 

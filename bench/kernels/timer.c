@@ -1,7 +1,7 @@
 /* timer - the alu mix with the PIT interrupting at 1 kHz of guest time. */
 #include "alu_mix.h"
 
-GUEST("timer", 4000);
+GUEST("timer", 1500);
 
 void timer_entry(void);
 __asm__(".pushsection .text\n"
