@@ -90,7 +90,7 @@ require_long_mode:
     jnc boot_refuse
     ret
 
-/* In the root, 0, PHYSMAP_BASE and KERNEL_BASE are entries 0, 256 and 511; the last is 510 below. */
+/* In the root, 0, PHYSMAP_BASE, KERNEL_BASE are entries 0, 256, 511; below, the last is 510. */
 map_first_gigabyte:
     movl $(PHYS(boot_pdpt) + PTE_P_W), %eax
     movl %eax, PHYS(boot_pml4)
