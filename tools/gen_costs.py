@@ -91,6 +91,7 @@ def overridden(figures, row):
         base.lat = hundredths(row["latency"])
     if row["rtp"]:
         base.rtp = hundredths(row["rtp"])
+        base.uops = 1  # a throughput that was measured or published has the issue limit in it
     if not figures:
         base.lat = max(base.lat, 100)
     return base
