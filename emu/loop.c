@@ -1,0 +1,282 @@
+/*
+ * loop.c - the machine's run loop: how far the CPU may run, whose alarm is due, when it sleeps, and
+ * why it stops.
+ *
+ *     until = min(cycle limit, next alarm, next input)
+ *     cpu_run(until, instruction limit) ─▶ fire what is due ─▶ halted? skip time ─▶ again
+ *
+ * An alarm goes off at the first instruction boundary at or after its tick, however the run is cut
+ * into pieces: nothing here depends on where a previous rs_run ended.
+ * Manual: SDM 2A "HLT", SDM 3A "Interrupt and Exception Handling".
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/interrupts.h"
+#include "cpu/lapic.h"
+#include "emu/machine.h"
+
+/* Input that finds its port's line full tries again so many times a second. */
+#define INPUT_RETRIES_PER_SECOND 100u
+/* How far the CPU runs before rs_stop is looked for: a few milliseconds of host time. */
+#define POLL_TICKS (4000000ull * TICKS_PER_CYCLE)
+
+struct goal {
+    uint64_t insns; /* stop at this many retired in total */
+    uint64_t ticks; /* and at the first boundary at or after this tick */
+};
+
+/* ---- wishes to stop -------------------------------------------------------------------------------- */
+
+void machine_wish(rs_machine *m, enum rs_stop_reason reason, uint64_t value)
+{
+    if (m->wish.reason != RS_STOP_NONE) return;
+    m->wish = (struct stop_wish){reason, value};
+    cpu_attention(&m->cpu);
+}
+
+void machine_reset_wish(rs_machine *m)
+{
+    if (!m->config.reboot_on_reset) {
+        machine_wish(m, RS_STOP_GUEST_RESET, 0);
+        return;
+    }
+    m->reset_asked = true;
+    cpu_attention(&m->cpu);
+}
+
+static void reboot(rs_machine *m)
+{
+    struct rs_event ev = {.kind = RS_EV_RESET, .cpl = m->cpu.cpl, .tick = m->cpu.ticks, .rip = cpu_rip(&m->cpu)};
+
+    m->reset_asked = false;
+    if (m->events.wire.mask & RS_MASK(RS_EV_RESET)) m->events.wire.emit(m->events.wire.ctx, &ev);
+    if (machine_boot(m) != RS_OK) machine_wish(m, RS_STOP_HOST_ERROR, 0);
+}
+
+/* ---- breakpoints ------------------------------------------------------------------------------------- */
+
+static bool at_break(const rs_machine *m)
+{
+    uint64_t here = machine_linear_rip(&m->cpu);
+
+    for (unsigned i = 0; i < m->breaks; i++)
+        if (m->break_at[i] == here) return true;
+    return false;
+}
+
+/* ---- input and alarms -------------------------------------------------------------------------------- */
+
+static uint64_t next_input(const rs_machine *m) { return m->inputs ? m->inputs->tick : SCHED_NEVER; }
+
+static uint64_t next_alarm(const rs_machine *m)
+{
+    uint64_t alarm = sched_next(&m->sched), input = next_input(m);
+
+    return alarm < input ? alarm : input;
+}
+
+/* Hand over one input; what its port cannot take now comes again a little later, as itself. */
+static void input_deliver(rs_machine *m)
+{
+    struct input *in = m->inputs;
+    size_t taken = board_input(&m->board, in->channel, in->bytes, in->size);
+
+    m->inputs = in->next;
+    if (taken < in->size) {
+        uint64_t rest = m->cpu.ticks + m->cost.hz / INPUT_RETRIES_PER_SECOND * TICKS_PER_CYCLE + 1;
+
+        (void)machine_input(m, rest, in->channel, in->bytes + taken, in->size - taken);
+    }
+    free(in);
+}
+
+static void fire_due(rs_machine *m)
+{
+    while (next_input(m) <= m->cpu.ticks) input_deliver(m);
+    if (sched_next(&m->sched) <= m->cpu.ticks) sched_fire(&m->sched, m->cpu.ticks);
+}
+
+/* ---- sleep --------------------------------------------------------------------------------------------- */
+
+/* A processor's own timer, a chip whose line gets through, or input that its port has room for. */
+static bool may_wake(const rs_machine *m)
+{
+    if (lapic_may_wake(m->cpu.lapic) || board_may_wake(&m->board, &m->sched)) return true;
+    for (const struct input *in = m->inputs; in; in = in->next)
+        if (board_input_room(&m->board, in->channel)) return true;
+    return false;
+}
+
+/* No source of NMIs exists, so IF=0 means for ever. */
+static bool dead(const rs_machine *m) { return !(m->cpu.flags & RF_IF) || !may_wake(m); }
+
+bool machine_input_wakes(const rs_machine *m, unsigned channel)
+{
+    return (m->cpu.flags & RF_IF) && board_input_room(&m->board, channel);
+}
+
+/* Let time pass to the next alarm, input or limit. */
+static void idle(rs_machine *m, const struct goal *goal)
+{
+    uint64_t to = next_alarm(m) < goal->ticks ? next_alarm(m) : goal->ticks;
+
+    if (to <= m->cpu.ticks) return;
+    cpu_charge(&m->cpu, RS_CAT_IDLE, to - m->cpu.ticks);
+    m->slept = true;
+}
+
+/* A sleeper that will wake at this boundary pays for it; one that never slept does not. */
+static void wake(rs_machine *m)
+{
+    struct cpu *c = &m->cpu;
+    bool woken = (c->intr_line && (c->flags & RF_IF)) || (c->nmi_pending && !c->nmi_blocked);
+
+    if (!c->halted || !m->slept || !woken) return;
+    cpu_charge_event(c, RS_CAT_IDLE, COST_HLT_WAKE);
+    m->slept = false;
+}
+
+/* ---- one turn --------------------------------------------------------------------------------------------- */
+
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/* With breakpoints the CPU looks up after each instruction and each delivery. The boundary's own
+ * interrupt is taken here, just as cpu_run would, so that a handler's first instruction is seen too. */
+static enum cpu_stop step_cpu(rs_machine *m, uint64_t until, const struct goal *goal)
+{
+    struct cpu *c = &m->cpu;
+
+    if (c->ticks >= until || c->insns >= goal->insns) return CPU_REQUEST;
+    switch (interrupts_take(c)) {
+    case TAKE_DELIVERED: c->step_block = NULL; return CPU_REQUEST;
+    case TAKE_SHUTDOWN: return CPU_SHUTDOWN;
+    case TAKE_NONE: break;
+    }
+    c->request = true;
+    return cpu_run(c, until, c->insns + 1);
+}
+
+static void run_cpu(rs_machine *m, const struct goal *goal)
+{
+    struct cpu *c = &m->cpu;
+    uint64_t until = least(least(next_alarm(m), goal->ticks), c->ticks + POLL_TICKS);
+
+    c->alarm = next_alarm(m);
+    switch (m->breaks ? step_cpu(m, until, goal) : cpu_run(c, until, goal->insns)) {
+    case CPU_UNTIL:
+    case CPU_INSNS:
+    case CPU_REQUEST: break;
+    case CPU_HALTED:
+        if (dead(m)) machine_wish(m, RS_STOP_DEAD_HALT, 0);
+        else idle(m, goal);
+        break;
+    case CPU_GAP: machine_wish(m, RS_STOP_EMULATOR_GAP, 0); break;
+    case CPU_SHUTDOWN:
+        if (m->config.triple_fault_resets) machine_reset_wish(m);
+        else machine_wish(m, RS_STOP_TRIPLE_FAULT, 0);
+        break;
+    case CPU_BREAK: machine_wish(m, RS_STOP_BREAKPOINT, 0); break;
+    }
+    if (!c->halted) m->slept = false;
+}
+
+/* Everything but the CPU that may end the run, most telling first. */
+static bool ends(rs_machine *m, const struct goal *goal)
+{
+    const struct cpu *c = &m->cpu;
+
+    if (m->reset_asked) reboot(m);
+    if (m->ram.over_budget) machine_wish(m, RS_STOP_HOST_ERROR, 0);
+    if (m->wish.reason != RS_STOP_NONE) return true;
+    if (c->insns >= goal->insns) machine_wish(m, RS_STOP_INSN_LIMIT, 0);
+    else if (c->ticks >= goal->ticks) machine_wish(m, RS_STOP_CYCLE_LIMIT, 0);
+    else if (atomic_exchange(&m->stop_asked, false)) machine_wish(m, RS_STOP_INTERRUPTED, 0);
+    return m->wish.reason != RS_STOP_NONE;
+}
+
+/* ---- the record of a stop --------------------------------------------------------------------------------- */
+
+static void text(const rs_machine *m, struct rs_stop_info *stop)
+{
+    const char *said = "";
+
+    switch (stop->reason) {
+    case RS_STOP_TRIPLE_FAULT:
+    case RS_STOP_EMULATOR_GAP: said = m->cpu.gap; break;
+    case RS_STOP_DEAD_HALT:
+        said = m->cpu.flags & RF_IF ? "halted, and nothing that is armed could wake the processor"
+                                    : "halted with interrupts off: nothing can wake the processor";
+        break;
+    case RS_STOP_HOST_ERROR:
+        said = m->ram.over_budget ? "the guest has touched more RAM than its budget allows" : m->error;
+        break;
+    case RS_STOP_NONE:
+    case RS_STOP_INSN_LIMIT:
+    case RS_STOP_CYCLE_LIMIT:
+    case RS_STOP_LOG_LIMIT:
+    case RS_STOP_WALL_LIMIT:
+    case RS_STOP_INTERRUPTED:
+    case RS_STOP_HOOK:
+    case RS_STOP_BREAKPOINT:
+    case RS_STOP_GUEST_EXIT:
+    case RS_STOP_POWER_OFF:
+    case RS_STOP_GUEST_RESET:
+    case RS_STOP_GUEST_PANIC:
+    case RS_STOP_INVARIANT:
+    case RS_STOP_DIVERGED: break;
+    }
+    snprintf(stop->text, sizeof stop->text, "%.*s", (int)sizeof stop->text - 1, said);
+}
+
+static void record(const rs_machine *m, struct rs_stop_info *stop)
+{
+    const struct cpu *c = &m->cpu;
+
+    *stop = (struct rs_stop_info){.reason = m->wish.reason,
+                                  .guest_value = m->wish.value,
+                                  .rip = cpu_rip(c),
+                                  .insns = c->insns,
+                                  .cycles = c->ticks / TICKS_PER_CYCLE,
+                                  .cpl = c->cpl,
+                                  .has_fault = m->wish.reason == RS_STOP_TRIPLE_FAULT,
+                                  .rule = c->fault.rule};
+    if (stop->has_fault) {
+        stop->vector = c->fault.vector;
+        stop->error_code = c->fault.has_error ? c->fault.error : 0;
+    }
+    text(m, stop);
+}
+
+/* Does this stop end the guest's life, so that running on makes no sense? */
+static bool is_final(enum rs_stop_reason reason)
+{
+    return reason == RS_STOP_TRIPLE_FAULT || reason == RS_STOP_HOST_ERROR;
+}
+
+rs_status machine_run(rs_machine *m, const struct rs_limits *limits, struct rs_stop_info *stop)
+{
+    struct cpu *c = &m->cpu;
+    struct goal goal = {UINT64_MAX, UINT64_MAX};
+    bool first = true;
+
+    if (limits && limits->insns && limits->insns < UINT64_MAX - c->insns) goal.insns = c->insns + limits->insns;
+    if (limits && limits->cycles && limits->cycles < UINT64_MAX / TICKS_PER_CYCLE - c->ticks / TICKS_PER_CYCLE)
+        goal.ticks = (c->ticks / TICKS_PER_CYCLE + limits->cycles) * TICKS_PER_CYCLE;
+    if (!is_final(m->wish.reason)) m->wish = (struct stop_wish){RS_STOP_NONE, 0};
+    m->running = true;
+    while (!ends(m, &goal)) {
+        if (m->breaks && !first && at_break(m)) {
+            machine_wish(m, RS_STOP_BREAKPOINT, 0);
+            break;
+        }
+        first = false;
+        fire_due(m);
+        wake(m);
+        run_cpu(m, &goal);
+    }
+    m->running = false;
+    if (stop) record(m, stop);
+    return RS_OK;
+}
