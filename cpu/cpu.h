@@ -33,12 +33,22 @@ enum cpu_stop {
     CPU_UNTIL, CPU_INSNS, CPU_HALTED, CPU_GAP, CPU_SHUTDOWN, CPU_REQUEST, CPU_BREAK
 };
 enum cpu_stop cpu_run(struct cpu *c, uint64_t until, uint64_t insns);
-/** Make the chain return at the next boundary (a line changed, a stop was asked). */
-static inline void cpu_attention(struct cpu *c)
+/** Make cpu_run look up at the next boundary (an interrupt line changed). */
+static inline void cpu_look(struct cpu *c)
 {
     c->deadline = 0;
     c->brk = true;
 }
+/** Make cpu_run return to the machine at the next boundary (a stop is wished, an alarm is nearer). */
+static inline void cpu_attention(struct cpu *c)
+{
+    c->request = true;
+    cpu_look(c);
+}
+/** The INIT signal. SDM 3A "Processor State after Reset". */
+void cpu_init_signal(struct cpu *c);
+/** The APIC timer's alarm (clock source 16 + index) has gone off. */
+void cpu_timer_alarm(struct cpu *c);
 
 /* ---- where we are ------------------------------------------------------------------------------ */
 
@@ -62,6 +72,8 @@ static inline bool cpu_protected(const struct cpu *c) { return (c->cr0 & CR0_PE)
 /** Recompute all that is derived from CR0, CR4, EFER, CS, SS, CPL, RFLAGS.AC/IOPL/VM: the decode
  *  context, the MMU's environment, the filter tables. Call after changing any of them. */
 void cpu_mode_changed(struct cpu *c);
+/** The part of it that hangs on CR0, CR4 and EFER: the MMU's environment. */
+void cpu_control_changed(struct cpu *c);
 
 /** Charge dynamic ticks to a category; ends the block after this instruction if the deadline is
  *  reached. */
@@ -101,6 +113,9 @@ static inline bool ev_wanted(const struct cpu *c, enum rs_event_kind kind)
 }
 uint64_t ev_emit(struct cpu *c, enum rs_event_kind kind, unsigned how, uint64_t w0, uint64_t w1,
                  uint64_t w2, uint64_t w3);
+/** The same for an instruction that has already retired: its own RIP. */
+uint64_t ev_emit_at(struct cpu *c, enum rs_event_kind kind, uint64_t rip, uint64_t w0, uint64_t w1,
+                    uint64_t w2, uint64_t w3);
 
 /* ---- memory (mem.c) ------------------------------------------------------------------------------- */
 

@@ -30,25 +30,28 @@ struct decoded {
     uint16_t id;      /* row of ops.def; OPS_NONE for refusals and gaps */
     uint32_t ticks;   /* static price */
     bool ends;        /* a block must end after it */
-    bool jcc;         /* conditional near branch: a fusing candidate's second half */
+    int8_t cc;        /* condition of a Jcc within the page (a fusing candidate's second half), else -1 */
     op_fn plain;      /* == op->fn when decoded alone */
 };
 #define OPS_NONE 0xffffu
 
 enum decode_status {
     DECODE_OK,
-    DECODE_MORE,  /* the bytes at hand end within the instruction */
-    DECODE_BREAK  /* decodes, but cannot stand at this place of a block */
+    DECODE_MORE /* the bytes at hand end within the instruction */
 };
 
 /**
  * decode_one - decode the instruction at bytes[0..avail) into op.
- * @ip_off  its distance from the block's start (for RIP-relative operands and next-RIP)
+ * @page_off  page offset of the block's start: branches within the page get cheaper handlers
+ * @ip_off    distance from the block's start (for RIP-relative operands and next-RIP)
  * An undefined opcode yields an op that raises #UD, a too long one #GP(0), a known one without a
  * handler an op that stops with a gap. With avail >= 15 never DECODE_MORE.
  */
 enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *bytes, unsigned avail,
-                              unsigned ip_off, struct op *op, struct decoded *d);
+                              unsigned page_off, unsigned ip_off, struct op *op, struct decoded *d);
+
+/** Judge what the decode context decides (SSE and x87 availability), reporting passed rules too. */
+bool decode_priv_check(struct cpu *c, unsigned priv);
 
 /** Static facts of a row of ops.def, for listings. NULL past the end. */
 const char *decode_row_name(unsigned id, enum priv_class *priv, const char **manual);

@@ -71,7 +71,9 @@ enum cpu_exit {
     EXIT_NEXT,  /* go on at RIP */
     EXIT_FAULT, /* c->fault holds an exception; RIP is the instruction's (or the next, for traps) */
     EXIT_HALT,
-    EXIT_GAP    /* c->gap names what is missing */
+    EXIT_GAP,   /* c->gap names what is missing */
+    EXIT_BREAK, /* magic break */
+    EXIT_STEPPED /* a single op ran to its end (run.c only) */
 };
 
 struct op;
@@ -90,10 +92,17 @@ struct cpu {
     uint64_t deadline; /* the chain must not run past this tick; 0 = attention wanted now */
     struct block *blk; /* the block being run, NULL at a boundary or when single ops run */
     const struct op *cur; /* the op whose slow path is active */
-    const struct op *resume; /* where a chain left by op_break goes on */
+    struct block *link_from; /* the block whose link `link_which` the run loop should set */
+    uint8_t link_which;
+    bool stepping; /* single ops run: chains end after each */
+    struct block *step_block; /* stepping goes on at op step_index of this block, if not NULL */
+    uint8_t step_index;
+    bool rep_paid; /* a REP left for the host's sake resumes without a new start cost ... */
+    uint64_t rep_rem; /* ... and with the fraction of a tick that it owes */
+    uint64_t until;   /* cpu_run's own deadline, without the instruction limit */
+    uint64_t alarm; /* the next tick at which something happens in the guest's world */
     const struct fetch_slot *fetch; /* the fetch filter of the current privilege */
     struct filter_slot *rd, *wr; /* the filter's tables for the current context */
-    uint64_t mem_val;  /* value brought by a slow load */
     bool brk;          /* leave the block after the current instruction */
     uint8_t cpl;
     uint8_t exit;      /* enum cpu_exit */
@@ -121,11 +130,15 @@ struct cpu {
 
     /* not architectural */
     struct fault fault;
-    char gap[96];
+    char gap[240];       /* what is missing, or the chain of causes of a shutdown */
+    bool ext;            /* delivering what the program did not ask for: error codes get EXT=1 */
+    struct { uint64_t key, number; } calls[64]; /* system calls under way, for the log alone (exec_system.c) */
     bool observe_insn;   /* run op by op, emit INSN */
     bool observe_checks; /* run op by op, emit CHECK for passed rules too */
     bool reference;      /* --engine reference */
-    bool intr_line;      /* the ExtINT wire */
+    bool intr_line;      /* an interrupt asks for service: local APIC or ExtINT */
+    bool request;        /* a device wants the machine (exit, reset): cpu_run returns CPU_REQUEST */
+    uint64_t trap_pending; /* DR6 bits of a #DB trap due at this boundary */
     bool magic_break;
     uint8_t index;
     unsigned block_cap;
@@ -148,9 +161,12 @@ struct cpu {
 #define SHADOW_SS 2u  /* INTR, NMI and #DB held off for one instruction */
 
 /** The ledger's ear: told of each crossing by cpu/deliver.c and exec_system.c, implemented in emu/.
- *  An inward crossing gets the parts of its own price (bill of the delivery). */
+ *  begin comes before the first charge of a delivery or return (with cpu_now() = start_tick), so that
+ *  the bill can be taken apart; without it the parts are derived from the price list. enter and leave
+ *  come after the last charge, with CPL and RIP already the new ones. */
 struct crossing_wire {
     void *ctx;
+    void (*begin)(void *ctx, struct cpu *c); /* may be NULL */
     /* levels: from and to CPL; number: vector or RAX; ticks: price of the delivery so far */
     void (*enter)(void *ctx, struct cpu *c, unsigned how, uint32_t number, unsigned from_cpl,
                   uint64_t start_tick);

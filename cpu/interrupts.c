@@ -1,0 +1,77 @@
+/*
+ * interrupts.c - see interrupts.h.
+ */
+#include "cpu/interrupts.h"
+
+#include "cpu/lapic.h"
+
+void interrupts_single_step(struct cpu *c) { c->trap_pending |= DR6_BS; }
+
+void interrupts_line(struct cpu *c, bool level)
+{
+    lapic_lint(c->lapic, 0, level);
+    interrupts_update(c);
+}
+
+void interrupts_nmi(struct cpu *c)
+{
+    c->nmi_pending = true;
+    cpu_look(c);
+}
+
+void interrupts_update(struct cpu *c)
+{
+    bool want = lapic_intr(c->lapic);
+
+    if (want && !c->intr_line) cpu_look(c);
+    c->intr_line = want;
+}
+
+static enum take take(struct cpu *c, const struct fault *f)
+{
+    return deliver(c, f) ? TAKE_DELIVERED : TAKE_SHUTDOWN;
+}
+
+/* INTA cycle: the local APIC's own vector if it has one above the priority, else the 8259's. */
+static enum take take_intr(struct cpu *c)
+{
+    int own = lapic_pending_vector(c->lapic);
+    uint8_t vector;
+
+    if (own >= 0) {
+        vector = (uint8_t)own;
+        lapic_accept(c->lapic, vector);
+    } else {
+        vector = c->inta.acknowledge(c->inta.ctx);
+    }
+    interrupts_update(c);
+    if (ev_wanted(c, RS_EV_IRQ)) ev_emit(c, RS_EV_IRQ, own >= 0, vector, 0, 0, 0);
+    return take(c, &(struct fault){.vector = vector, .klass = FC_EXTERNAL});
+}
+
+static void wake(struct cpu *c)
+{
+    if (!c->halted) return;
+    c->halted = false;
+    if (ev_wanted(c, RS_EV_WAKE)) ev_emit(c, RS_EV_WAKE, 0, 0, 0, 0, 0);
+}
+
+enum take interrupts_take(struct cpu *c)
+{
+    if (c->trap_pending) {
+        struct fault f = {.vector = VEC_DB, .klass = FC_TRAP, .dr6 = c->trap_pending};
+        c->trap_pending = 0;
+        wake(c);
+        return take(c, &f);
+    }
+    if (c->nmi_pending && !c->nmi_blocked && !(c->shadow & SHADOW_SS)) {
+        c->nmi_pending = false;
+        wake(c);
+        return take(c, &(struct fault){.vector = VEC_NMI, .klass = FC_NMI});
+    }
+    if (c->intr_line && (c->flags & RF_IF) && c->shadow == 0) {
+        wake(c);
+        return take_intr(c);
+    }
+    return TAKE_NONE;
+}

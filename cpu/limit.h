@@ -1,0 +1,19 @@
+/*
+ * limit.h - may this segment register be used for this access? Limits, types, null segments.
+ * Not asked in 64-bit mode. Manual: SDM 3A "Limit Checking", "Type Checking".
+ */
+#ifndef CPU_LIMIT_H
+#define CPU_LIMIT_H
+
+#include "cpu/cpu.h"
+
+/**
+ * limit_judge - pure: do n bytes at `eff` lie within the segment?
+ * An expand-down segment is valid above its limit, up to 64 KiB or 4 GiB by its B bit.
+ */
+bool limit_judge(const struct segment *s, uint64_t eff, unsigned n);
+
+/** Judge and report every rule of a data access through a segment register; false = c->fault. */
+bool seg_access_check(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, enum rs_access kind);
+
+#endif

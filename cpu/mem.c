@@ -1,0 +1,443 @@
+/*
+ * mem.c - data accesses of the processor: effective address, segment, canonical, alignment, page,
+ * RAM or bus. Every load and store that the inline path of mem.h cannot serve ends here.
+ *
+ * An access that crosses a page has both halves translated and judged before either is made.
+ * Manual: SDM 3A "Limit Checking", "Type Checking", "Alignment Check Exception (#AC)"; SDM 1
+ * "Canonical Addressing"; SDM 3A "Access Rights".
+ */
+#include "cpu/mem.h"
+
+#include "cpu/run.h"
+#include "cpu/lapic.h"
+#include "cpu/limit.h"
+
+/* ---- effective address ---------------------------------------------------------------------- */
+
+uint64_t ea(const struct cpu *c, const struct op *o)
+{
+    uint64_t a = c->gpr[o->base] + (uint64_t)(int64_t)o->disp;
+
+    /* a flat RIP-relative displacement already counts from the block's start */
+    if (o->base == R_RIPBASE && !(o->flags & OPF_FLAT)) a += o[1].ip_off;
+    a += c->gpr[o->index] << o->scale;
+    if (o->flags & OPF_ADDR32) return (uint32_t)a;
+    if (o->flags & OPF_ADDR16) return (uint16_t)a;
+    return a;
+}
+
+/* ---- one translated piece ------------------------------------------------------------------- */
+
+/* How an access is judged and reported. */
+struct how {
+    struct mmu_access access;
+    bool stack;   /* non-canonical is #SS, not #GP */
+    bool aligned; /* subject to #AC */
+};
+
+static struct how how_data(const struct cpu *c, enum rs_access kind, bool stack)
+{
+    return (struct how){.access = {.kind = (uint8_t)kind, .user = c->cpl == 3, .ac = (c->flags & RF_AC) != 0},
+                        .stack = stack,
+                        .aligned = true};
+}
+
+static const struct filter_slot *how_table(const struct cpu *c, const struct how *h)
+{
+    const struct filter *f = &c->mmu.filter;
+
+    if (h->access.implicit || h->access.user != (c->cpl == 3))
+        return h->access.kind == RS_WRITE ? f->wr[h->access.user ? FILTER_USER : FILTER_SUP]
+                                          : f->rd[h->access.user ? FILTER_USER : FILTER_SUP];
+    return h->access.kind == RS_WRITE ? c->wr : c->rd;
+}
+
+bool mem_translate(struct cpu *c, uint64_t lin, struct mmu_access access, uint64_t *phys)
+{
+    if (UNLIKELY(c->events->mask)) {
+        c->mmu.ev_cpu = c->index;
+        c->mmu.ev_cpl = c->cpl;
+        c->mmu.ev_rip = cpu_rip(c);
+        c->mmu.ev_tick = cpu_now(c);
+    }
+    struct mmu_result r = mmu_translate(&c->mmu, lin, access);
+
+    if (r.walk_ticks) cpu_charge(c, RS_CAT_WALK, r.walk_ticks);
+    if (r.refill_ticks) cpu_charge(c, RS_CAT_REFILL, r.refill_ticks);
+    if (LIKELY(r.ok)) {
+        *phys = r.phys;
+        return true;
+    }
+    fault_raise_code(c, VEC_PF, r.verdict.error, r.verdict.rule);
+    c->fault.cr2 = lin;
+    return false;
+}
+
+static bool judge_linear(struct cpu *c, uint64_t lin, unsigned n, const struct how *h)
+{
+    unsigned bits = c->features->linear_bits;
+
+    if (cpu_long(c)) {
+        bool ok = mmu_canonical(lin, bits) && mmu_canonical(lin + n - 1, bits);
+        bool checks = c->observe_checks && !h->access.implicit;
+        if (UNLIKELY(!ok || checks) &&
+            !check(c, h->stack ? RS_RULE_CANON_STACK : RS_RULE_CANON_MEM, ok, lin, n, bits, 0))
+            return false;
+    }
+    if (UNLIKELY((c->flags & RF_AC) && (c->cr0 & CR0_AM) && h->access.user && h->aligned && n > 1)) {
+        if (!check(c, RS_RULE_ALIGN_AC, (lin & (n - 1)) == 0, lin, n, 0, 0)) return false;
+    }
+    return true;
+}
+
+/* RAM or device, one piece within a page, n <= 8 */
+static uint64_t piece_read(struct cpu *c, uint64_t phys, unsigned n)
+{
+    uint64_t v = 0;
+
+    if (LIKELY(ram_is(c->ram, phys))) {
+        ram_read(c->ram, phys, &v, n);
+        return v;
+    }
+    if (lapic_at(c->lapic, phys)) return lapic_read(c->lapic, (unsigned)(phys & (LAPIC_PAGE - 1)), n);
+    v = c->bus.mmio_read(c->bus.ctx, c->index, phys, n);
+    cpu_charge_event(c, RS_CAT_DEVICE, COST_IN_OUT_PORT);
+    if (ev_wanted(c, RS_EV_MMIO)) ev_emit(c, RS_EV_MMIO, 0, phys, v, n, 0);
+    return v;
+}
+
+static void piece_write(struct cpu *c, uint64_t phys, unsigned n, uint64_t v)
+{
+    if (LIKELY(ram_is(c->ram, phys))) {
+        ram_write(c->ram, phys, &v, n);
+        if (UNLIKELY(c->ram->over_budget)) cpu_attention(c);
+        return;
+    }
+    if (lapic_at(c->lapic, phys)) {
+        lapic_write(c->lapic, (unsigned)(phys & (LAPIC_PAGE - 1)), n, v);
+        return;
+    }
+    c->bus.mmio_write(c->bus.ctx, c->index, phys, n, v);
+    cpu_charge_event(c, RS_CAT_DEVICE, COST_IN_OUT_PORT);
+    if (ev_wanted(c, RS_EV_MMIO)) ev_emit(c, RS_EV_MMIO, 0, phys, v, n, 1);
+}
+
+/* Where the bytes of an access lie: one piece, or two when it crosses a page. */
+struct pieces {
+    uint64_t phys[2];
+    unsigned n[2];
+};
+
+static bool pieces_translate(struct cpu *c, uint64_t lin, unsigned n, const struct how *h,
+                             struct pieces *p)
+{
+    unsigned room = RAM_PAGE - (unsigned)(lin & (RAM_PAGE - 1));
+
+    if (!judge_linear(c, lin, n, h)) return false;
+    p->n[0] = n <= room ? n : room;
+    p->n[1] = n - p->n[0];
+    if (!mem_translate(c, lin, h->access, &p->phys[0])) return false;
+    if (LIKELY(p->n[1] == 0)) return true;
+
+    uint64_t second = lin + room;
+    if (!cpu_long(c)) second = (uint32_t)second;
+    cpu_charge_event(c, RS_CAT_CACHE,
+                     h->access.kind == RS_WRITE ? COST_SPLIT_PAGE_STORE : COST_SPLIT_PAGE_LOAD);
+    return mem_translate(c, second, h->access, &p->phys[1]);
+}
+
+static void event_mem(struct cpu *c, uint64_t lin, uint64_t v, unsigned n, bool write)
+{
+    if (UNLIKELY(ev_wanted(c, RS_EV_MEM))) ev_emit(c, RS_EV_MEM, 0, lin, v, n, write);
+}
+
+static bool linear_read(struct cpu *c, uint64_t lin, unsigned n, const struct how *h, uint64_t *value)
+{
+    const void *host = mem_hit(c, how_table(c, h), lin, n);
+    struct pieces p;
+
+    if (LIKELY(host != NULL)) {
+        uint64_t v = 0;
+        memcpy(&v, host, n);
+        *value = v;
+        return true;
+    }
+    if (!pieces_translate(c, lin, n, h, &p)) return false;
+    uint64_t v = piece_read(c, p.phys[0], p.n[0]);
+    if (UNLIKELY(p.n[1])) v |= piece_read(c, p.phys[1], p.n[1]) << (8 * p.n[0]);
+    *value = v;
+    event_mem(c, lin, v, n, false);
+    return true;
+}
+
+static void pieces_write(struct cpu *c, const struct pieces *p, uint64_t v)
+{
+    piece_write(c, p->phys[0], p->n[0], v);
+    if (UNLIKELY(p->n[1])) piece_write(c, p->phys[1], p->n[1], v >> (8 * p->n[0]));
+}
+
+static bool linear_write(struct cpu *c, uint64_t lin, unsigned n, const struct how *h, uint64_t value)
+{
+    void *host = mem_hit(c, how_table(c, h), lin, n);
+    struct pieces p;
+
+    if (LIKELY(host != NULL)) {
+        memcpy(host, &value, n);
+        return true;
+    }
+    if (!pieces_translate(c, lin, n, h, &p)) return false;
+    pieces_write(c, &p, value);
+    event_mem(c, lin, value, n, true);
+    return true;
+}
+
+/* ---- seg:eff --------------------------------------------------------------------------------- */
+
+/* Linear address of seg:eff after the segment's checks. In 64-bit mode only FS and GS have a base
+ * and nothing has a limit. */
+static bool seg_linear(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, enum rs_access kind,
+                       uint64_t *lin)
+{
+    const struct segment *s = &c->seg[seg];
+
+    if (LIKELY(cpu_64(c))) {
+        *lin = seg >= SEG_FS ? s->base + eff : eff;
+        return true;
+    }
+    if (!seg_access_check(c, seg, eff, n, kind)) return false;
+    *lin = (uint32_t)(s->base + eff);
+    return true;
+}
+
+bool mem_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value)
+{
+    struct how h = how_data(c, RS_READ, seg == SEG_SS);
+    uint64_t lin;
+
+    return seg_linear(c, seg, eff, n, RS_READ, &lin) && linear_read(c, lin, n, &h, value);
+}
+
+bool mem_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t value)
+{
+    struct how h = how_data(c, RS_WRITE, seg == SEG_SS);
+    uint64_t lin;
+
+    return seg_linear(c, seg, eff, n, RS_WRITE, &lin) && linear_write(c, lin, n, &h, value);
+}
+
+bool mem_read_rmw(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value)
+{
+    struct how h = how_data(c, RS_WRITE, seg == SEG_SS);
+    uint64_t lin;
+
+    return seg_linear(c, seg, eff, n, RS_WRITE, &lin) && linear_read(c, lin, n, &h, value);
+}
+
+/* Judge n bytes from lin on, page by page. */
+static bool probe(struct cpu *c, uint64_t lin, unsigned n, const struct how *h)
+{
+    uint64_t phys;
+
+    if (!judge_linear(c, lin, n, h)) return false;
+    for (uint64_t at = lin; at - lin < n; at = (at | (RAM_PAGE - 1)) + 1) {
+        if (mem_hit(c, how_table(c, h), at, 1)) continue;
+        if (!mem_translate(c, at, h->access, &phys)) return false;
+    }
+    return true;
+}
+
+bool mem_probe_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n)
+{
+    struct how h = how_data(c, RS_WRITE, seg == SEG_SS);
+    uint64_t lin;
+
+    h.aligned = n <= 8;
+    return seg_linear(c, seg, eff, n, RS_WRITE, &lin) && probe(c, lin, n, &h);
+}
+
+bool mem_probe_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n)
+{
+    struct how h = how_data(c, RS_READ, seg == SEG_SS);
+    uint64_t lin;
+
+    h.aligned = n <= 8;
+    return seg_linear(c, seg, eff, n, RS_READ, &lin) && probe(c, lin, n, &h);
+}
+
+/* ---- 16 bytes and more ------------------------------------------------------------------------ */
+
+static bool bytes_linear(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, unsigned align,
+                         enum rs_access kind, uint64_t *lin, struct how *h)
+{
+    *h = how_data(c, kind, seg == SEG_SS);
+    h->aligned = false;
+    if (!seg_linear(c, seg, eff, n, kind, lin)) return false;
+    if (align > 1 && (*lin & (align - 1))) {
+        return check(c, RS_RULE_ALIGN_SSE, false, *lin, align, 0, 0);
+    }
+    return true;
+}
+
+bool mem_read_bytes(struct cpu *c, enum seg seg, uint64_t eff, void *out, unsigned n, unsigned align)
+{
+    struct how h;
+    uint64_t lin, v;
+
+    if (!bytes_linear(c, seg, eff, n, align, RS_READ, &lin, &h)) return false;
+    const void *host = mem_hit(c, how_table(c, &h), lin, n);
+    if (LIKELY(host != NULL)) {
+        memcpy(out, host, n);
+        return true;
+    }
+    if (!probe(c, lin, n, &h)) return false;
+    for (unsigned i = 0; i < n; i += 8) {
+        unsigned k = n - i < 8 ? n - i : 8;
+        if (!linear_read(c, lin + i, k, &h, &v)) return false;
+        memcpy((uint8_t *)out + i, &v, k);
+    }
+    return true;
+}
+
+bool mem_write_bytes(struct cpu *c, enum seg seg, uint64_t eff, const void *in, unsigned n,
+                     unsigned align)
+{
+    struct how h;
+    uint64_t lin;
+
+    if (!bytes_linear(c, seg, eff, n, align, RS_WRITE, &lin, &h)) return false;
+    void *host = mem_hit(c, how_table(c, &h), lin, n);
+    if (LIKELY(host != NULL)) {
+        memcpy(host, in, n);
+        return true;
+    }
+    if (!probe(c, lin, n, &h)) return false;
+    for (unsigned i = 0; i < n; i += 8) {
+        unsigned k = n - i < 8 ? n - i : 8;
+        uint64_t v = 0;
+        memcpy(&v, (const uint8_t *)in + i, k);
+        if (!linear_write(c, lin + i, k, &h, v)) return false;
+    }
+    return true;
+}
+
+/* ---- implicit and foreign accesses ------------------------------------------------------------- */
+
+static struct how how_sys(enum rs_access kind)
+{
+    return (struct how){.access = {.kind = (uint8_t)kind, .implicit = true}};
+}
+
+static struct how how_as(const struct cpu *c, unsigned cpl, enum rs_access kind)
+{
+    return (struct how){
+        .access = {.kind = (uint8_t)kind, .user = cpl == 3, .ac = (c->flags & RF_AC) != 0, .implicit = cpl != 3},
+        .stack = true};
+}
+
+bool mem_read_sys(struct cpu *c, uint64_t linear, unsigned n, uint64_t *value)
+{
+    struct how h = how_sys(RS_READ);
+    return linear_read(c, linear, n, &h, value);
+}
+
+bool mem_write_sys(struct cpu *c, uint64_t linear, unsigned n, uint64_t value)
+{
+    struct how h = how_sys(RS_WRITE);
+    return linear_write(c, linear, n, &h, value);
+}
+
+/* Stack accesses of a delivery or far transfer are judged like implicit ones when they come from an
+ * outer level (checks.md 14), so that user-set AC cannot open SMAP. */
+bool mem_read_as(struct cpu *c, unsigned cpl, uint64_t linear, unsigned n, uint64_t *value)
+{
+    struct how h = how_as(c, cpl, RS_READ);
+    return linear_read(c, linear, n, &h, value);
+}
+
+bool mem_write_as(struct cpu *c, unsigned cpl, uint64_t linear, unsigned n, uint64_t value)
+{
+    struct how h = how_as(c, cpl, RS_WRITE);
+    return linear_write(c, linear, n, &h, value);
+}
+
+/* ---- operands ---------------------------------------------------------------------------------- */
+
+uint64_t reg_get(const struct cpu *c, unsigned reg, unsigned width)
+{
+    switch (width) {
+    case 1: return ((const uint8_t *)c->gpr)[reg];
+    case 2: return (uint16_t)c->gpr[reg];
+    case 4: return (uint32_t)c->gpr[reg];
+    default: return c->gpr[reg];
+    }
+}
+
+void reg_put(struct cpu *c, unsigned reg, unsigned width, uint64_t value)
+{
+    switch (width) {
+    case 1: ((uint8_t *)c->gpr)[reg] = (uint8_t)value; break;
+    case 2: c->gpr[reg] = (c->gpr[reg] & ~0xffffull) | (uint16_t)value; break;
+    case 4: c->gpr[reg] = (uint32_t)value; break;
+    default: c->gpr[reg] = value; break;
+    }
+}
+
+bool operand_get(struct cpu *c, const struct op *o, uint64_t *value)
+{
+    if (o->flags & OPF_MEM) return mem_read(c, o->seg, ea(c, o), o->width, value);
+    *value = reg_get(c, o->rm, o->width);
+    return true;
+}
+
+bool operand_get_rmw(struct cpu *c, const struct op *o, uint64_t *value)
+{
+    if (o->flags & OPF_MEM) return mem_read_rmw(c, o->seg, ea(c, o), o->width, value);
+    *value = reg_get(c, o->rm, o->width);
+    return true;
+}
+
+bool operand_put(struct cpu *c, const struct op *o, uint64_t value)
+{
+    if (o->flags & OPF_MEM) return mem_write(c, o->seg, ea(c, o), o->width, value);
+    reg_put(c, o->rm, o->width, value);
+    return true;
+}
+
+/* ---- stack -------------------------------------------------------------------------------------- */
+
+static uint64_t stack_mask(const struct cpu *c)
+{
+    if (cpu_64(c)) return UINT64_MAX;
+    return c->seg[SEG_SS].attr & ATTR_DB ? 0xffffffffu : 0xffffu;
+}
+
+uint64_t stack_pointer(const struct cpu *c) { return c->gpr[R_RSP] & stack_mask(c); }
+
+void stack_pointer_put(struct cpu *c, uint64_t sp)
+{
+    uint64_t m = stack_mask(c);
+
+    /* a 32-bit stack pointer is written as a 32-bit register: the upper half becomes zero */
+    c->gpr[R_RSP] = m == 0xffffu ? (c->gpr[R_RSP] & ~m) | (sp & m) : sp & m;
+}
+
+bool stack_push(struct cpu *c, unsigned size, uint64_t value)
+{
+    uint64_t sp = (stack_pointer(c) - size) & stack_mask(c);
+
+    if (!mem_write(c, SEG_SS, sp, size, value)) return false;
+    stack_pointer_put(c, sp);
+    return true;
+}
+
+bool stack_peek(struct cpu *c, unsigned offset, unsigned size, uint64_t *value)
+{
+    return mem_read(c, SEG_SS, (stack_pointer(c) + offset) & stack_mask(c), size, value);
+}
+
+bool stack_pop(struct cpu *c, unsigned size, uint64_t *value)
+{
+    if (!stack_peek(c, 0, size, value)) return false;
+    stack_pointer_put(c, stack_pointer(c) + size);
+    return true;
+}
