@@ -313,7 +313,10 @@ static enum step string_repeat(struct cpu *c, const struct op *o, enum string_ki
     struct compared v = {0, 0};
     bool done;
 
-    charge_start(c, o, kind);
+    /* one that was left for the host's sake alone (a limit, a stop) goes on as if it had not been */
+    if (c->rep_paid) price.rem = c->rep_rem;
+    else charge_start(c, o, kind);
+    c->rep_paid = false;
     if (count == 0) return repeat_nothing(c, o, kind);
     do {
         uint64_t want = c->flags & RF_TF ? 1 : elements_due(c, &price);
@@ -329,7 +332,10 @@ static enum step string_repeat(struct cpu *c, const struct op *o, enum string_ki
         done = count == 0 || (compares(kind) && ends(o, &v));
     } while (!done && !must_pause(c));
     if (compares(kind) && (done || (c->flags & RF_TF))) fl_sub(c, v.a, v.b, o->width);
-    return done ? STEP_NEXT : STEP_REPEAT;
+    if (done) return STEP_NEXT;
+    c->rep_paid = cpu_now(c) < c->alarm && !(c->flags & RF_TF);
+    c->rep_rem = price.rem;
+    return STEP_REPEAT;
 }
 
 static inline enum step string_op(struct cpu *c, const struct op *o, enum string_kind kind)
