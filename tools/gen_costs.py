@@ -9,6 +9,8 @@ What is decided here, once, for every form and CPU column:
   default    a bad row without an override takes its class's: the median of the class's usable rows,
              or the row "class:NAME" of overrides.csv if there are none; it is marked as a gap
   event      a form of event_forms.csv is one issue slot
+  alias      the decoder's name (Zydis' mnemonic and operand sizes) for a form that forms.csv calls
+             differently: one price, two names
   lock       lock_X is X plus the profile's lock_extra; so is XCHG with memory
 The formula itself (docs/COSTS.md) needs the profile's keys and is computed by arch/cost.c at load.
 """
@@ -143,11 +145,17 @@ def build():
 
     byname = {f["id"]: f for f in forms}
     table = [(f["id"], f["class"], [cell(f["id"], f["class"], f, c) for c in COLUMNS]) for f in forms]
-    # behind the forms: the default of each mnemonic, for forms that have no row
+    # behind the forms: other names for them, then the default of each mnemonic
+    taken = set(names)
+    for alias, target in aliases(names):
+        if alias not in taken:
+            taken.add(alias)
+            f = byname[target]
+            table.append((alias, f["class"], [cell(target, f["class"], f, c) for c in COLUMNS]))
     first = {}
     for f in forms:
         first.setdefault(re.sub("^(lock|rep)_", "", f["id"]).split("_")[0], f)
-    extra = [(m, f["class"]) for m, f in first.items() if m not in byname] + [("?", "alu")]
+    extra = [(m, f["class"]) for m, f in first.items() if m not in taken] + [("?", "alu")]
     for mnemonic, klass in extra:
         cells = []
         for c in COLUMNS:
@@ -157,6 +165,83 @@ def build():
             cells.append(out)
         table.append((mnemonic, klass, cells))
     return classes, table, len(forms)
+
+
+CONDITIONS = "o no b nb z nz be nbe s ns p np l nl le nle".split()
+SIZES = [0, 8, 16, 32, 48, 64, 80, 128, 224, 256, 512, 752, 864, 4096, 4608]
+
+
+def aliases(names):
+    """(the decoder's form id, the row of forms.csv that it is)"""
+    for cc in CONDITIONS:
+        yield "j%s_i" % cc, "jcc_rel"
+        slow = "be" if cc in ("be", "nbe") else "z"
+        for size in "16", "32", "64":
+            for kind in "r", "m":
+                yield ("cmov%s_r%s_%s%s" % (cc, size, kind, size),
+                       "cmov%s_r%s_%s%s" % (slow, size, kind, size))
+        yield "set%s_r8" % cc, "setz_r8"
+        yield "set%s_m8" % cc, "setz_m8"
+    for size in "16", "32":
+        for kind in "r", "m":
+            yield "jmp_%s%s" % (kind, size), "jmp_%s64" % kind
+            yield "call_%s%s" % (kind, size), "call_%s64" % kind
+            yield "push_%s%s" % (kind, size), "push_%s64" % kind
+            yield "pop_%s%s" % (kind, size), "pop_%s64" % kind
+    for size in 16, 32, 64:
+        for memory in SIZES:
+            yield "lea_r%d_m%d" % (size, memory), "lea_r%d_bd" % size
+        for kind in "r%d" % size, "m%d" % size:
+            yield "nop_" + kind, "nop_m32"
+            yield "nop_%s_r%d" % (kind, size), "nop_m32"
+    for name in names:
+        if name.endswith("_m"):
+            for size in SIZES:
+                yield "%s%d" % (name, size), name
+                yield "%s64_m%d" % (name[:-2], size), name
+        if re.match("shl_", name):
+            yield "sal" + name[3:], name
+        if re.match("(pextr|pinsr|cmps[sd]_x_)", name):
+            yield name + "_i", name
+    far = {"jmp_far_m": "jmp_m", "call_far_m": "call_m"}
+    for target, stem in far.items():
+        for size in 48, 80:
+            yield "%s%d" % (stem, size), target
+        yield stem[:-2] + "_i_i", target
+    for size in 16, 32, 64:
+        for cr in 0, 2, 3, 4, 8:
+            yield "mov_r%d_cr%d" % (size, cr), "mov_r64_cr%d" % cr
+            yield "mov_cr%d_r%d" % (cr, size), "mov_cr%d_r64" % (0 if cr == 2 else cr)
+        for dr in 0, 1, 2, 3, 4, 5, 6, 7:
+            yield "mov_r%d_dr%d" % (size, dr), "mov_r64_dr7"
+            yield "mov_dr%d_r%d" % (dr, size), "mov_dr7_r64"
+        for kind in "r", "m":
+            yield "mov_sr_%s%d" % (kind, size), "mov_ds_r32"
+            yield "mov_%s%d_sr" % (kind, size), "mov_r32_sr"
+            for name in "str_r32", "sldt_r32", "smsw_r32", "lldt_r16", "ltr_r16", "lmsw_r16", "verr_r16", "verw_r16":
+                yield "%s_%s%d" % (name.split("_")[0], kind, size), name
+            for name in "lar_r32_r16", "lsl_r32_r16":
+                for other in 16, 32, 64:
+                    yield "%s_r%d_%s%d" % (name[:3], size, kind, other), name
+        for name in "lds", "les", "lfs", "lgs", "lss":
+            for memory in 32, 48, 80:
+                yield "%s_r%d_m%d" % (name, size, memory), "lfs_r64_m"
+        for name in "rdfsbase", "wrfsbase", "rdgsbase", "wrgsbase", "rdpid", "rdrand", "rdseed":
+            yield "%s_r%d" % (name, size), name + "_r64"
+    yield from {
+        "jmp_i": "jmp_rel", "call_i": "call_rel32", "ret_i": "ret_i16", "loop_i": "loop_rel8",
+        "loope_i": "loope_rel8", "loopne_i": "loope_rel8", "jrcxz_i": "jrcxz_rel8",
+        "jecxz_i": "jrcxz_rel8", "jcxz_i": "jrcxz_rel8", "push_i": "push_i32", "push_sr": "push_fs",
+        "pop_sr": "pop_fs", "pushf": "pushfq", "pushfd": "pushfq", "popf": "popfq", "popfd": "popfq",
+        "in_r8_i": "in_al_i", "in_r16_i": "in_eax_i", "in_r32_i": "in_eax_i", "in_r8_r16": "in_al_dx",
+        "in_r16_r16": "in_eax_dx", "in_r32_r16": "in_eax_dx", "out_i_r8": "out_i_al",
+        "out_i_r16": "out_i_al", "out_i_r32": "out_i_al", "out_r16_r8": "out_dx_al",
+        "out_r16_r16": "out_dx_eax", "out_r16_r32": "out_dx_eax", "enter_i_i": "enter_0",
+        "sysret": "sysretq", "sysexit": "sysexitq", "int1": "int3", "into": "int3", "iret": "iretq",
+        "iretd": "iretq", "xlat": "xlatb", "fwait": "wait", "endbr32": "endbr64", "salc": "cbw",
+        "invpcid_r32_m128": "invpcid_r64_m128", "fnstsw_r16": "fnstsw_ax", "mov_r64_i64": "mov_r64_i",
+        "ud1": "ud2", "movbe_m16_r16": "movbe_m16_r16", "test_r8_m8": "test_m8_r8",
+    }.items()
 
 
 def form_hash(name):
