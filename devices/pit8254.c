@@ -60,7 +60,7 @@ bool pit_out(const struct pit_channel *ch, uint64_t pulse)
     case 1: return e >= ch->count;
     case 2: return e % ch->count != ch->count - 1;
     case 3: return e % ch->count < high_part(ch->count);
-    default: return e != ch->count;
+    default: return e != ch->count || ch->spent || (!ch->running && pulse > ch->base);
     }
 }
 
@@ -174,6 +174,7 @@ static void load(struct pit_channel *ch, uint64_t pulse, bool before)
     ch->held = pit_counter(ch, pulse);
     ch->before = before;
     ch->count = ch->next;
+    ch->spent = 0;
     ch->base = pulse + 1;
     ch->elapsed = 0;
     ch->switch_at = NEVER;
@@ -185,14 +186,13 @@ static void count_written(struct pit_channel *ch, uint64_t pulse, uint16_t digit
     bool out = pit_out(ch, pulse);
 
     ch->next = from_digits(ch, digits);
-    if (is_triggered(ch)) return;
-    if (!is_periodic(ch))
+    if (ch->mode == 0 || ch->mode == 4)
         load(ch, pulse, ch->mode == 0 ? false : out);
-    else if (ch->count == 0)
-        load(ch, pulse, true);
-    else if (ch->running && pulse < ch->base)
+    else if (ch->count && pulse < ch->base)
         ch->count = ch->next; /* overtakes the one about to be loaded */
-    else if (ch->running)
+    else if (is_periodic(ch) && !ch->count)
+        load(ch, pulse, true);
+    else if (is_periodic(ch) && ch->running)
         ch->switch_at = end_of_cycle(ch, pulse);
 }
 
@@ -238,6 +238,7 @@ static void gate_changed(struct pit_channel *ch, uint64_t pulse, bool gate)
             ch->switch_at = NEVER;
         }
     } else if (gate) {
+        if (ch->mode == 4 && ch->elapsed == ch->count && ch->base < pulse) ch->spent = 1;
         if (ch->base < pulse) ch->base = pulse;
         ch->running = true;
     } else {

@@ -36,6 +36,8 @@ struct pit_channel {
     uint8_t latch_left; /**< bytes of `latched` still to be read */
     uint8_t status;
     uint8_t status_latched;
+    uint8_t spent;      /**< mode 4: frozen in its strobe, which is over since */
+    uint8_t unused[7];
 };
 
 struct pit8254_state {
