@@ -235,7 +235,7 @@ static struct block *finish(struct cpu *c, struct draft *d, uint64_t phys, uint6
     if (b == NULL) return NULL;
     memset(end, 0, sizeof(*end));
     bool page_end = (phys & (RAM_PAGE - 1)) + d->bytes >= RAM_PAGE;
-    end->fn = d->branches ? op_leave : page_end ? op_fallthrough_page : op_fallthrough;
+    end->fn = d->branches ? op_block_end : page_end ? op_fallthrough_page : op_fallthrough;
     end->ip_off = (uint16_t)d->bytes;
     end->prefix = (uint16_t)d->ticks;
     end->idx = (uint8_t)d->n;

@@ -45,7 +45,7 @@ const struct op *op_fallthrough_page(struct cpu *c, const struct op *o)
     return chain_next(c);
 }
 
-const struct op *op_leave(struct cpu *c, const struct op *o)
+const struct op *op_block_end(struct cpu *c, const struct op *o)
 {
     chain_close(c, o);
     return chain_next(c);

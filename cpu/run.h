@@ -13,7 +13,7 @@ const struct op *op_fallthrough(struct cpu *c, const struct op *o);
 /** The same when the next instruction lies in another page. */
 const struct op *op_fallthrough_page(struct cpu *c, const struct op *o);
 /** The op after a branch that was not taken the fast way, or after an op that ends a block. */
-const struct op *op_leave(struct cpu *c, const struct op *o);
+const struct op *op_block_end(struct cpu *c, const struct op *o);
 /** The op after a single op run by itself. */
 const struct op *op_stop(struct cpu *c, const struct op *o);
 
