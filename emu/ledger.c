@@ -90,16 +90,13 @@ static uint16_t row_of(struct ledger *l, unsigned how, uint32_t number)
     return *place;
 }
 
-static void row_book(struct rs_ledger_row *row, const struct ledger_sums *self)
+/* One more crossing of this kind; categories are booked by the caller. */
+static void row_count(struct rs_ledger_row *row, uint64_t ticks)
 {
-    row->ticks_min = row->count == 0 || self->ticks < row->ticks_min ? self->ticks : row->ticks_min;
-    row->ticks_max = self->ticks > row->ticks_max ? self->ticks : row->ticks_max;
+    row->ticks_min = row->count == 0 || ticks < row->ticks_min ? ticks : row->ticks_min;
+    row->ticks_max = ticks > row->ticks_max ? ticks : row->ticks_max;
+    row->ticks_total += ticks;
     row->count++;
-    row->ticks_total += self->ticks;
-    row->insns += self->insns;
-    row->tlb_misses += self->tlb_misses;
-    for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) row->category[i] += self->category[i];
-    row->category[RS_CAT_KERNEL] += self->ticks - dynamic_of(self->category);
 }
 
 /* ---- the price of the delivery or return under way ------------------------------------------------ */
@@ -130,17 +127,10 @@ static enum rs_category price_category(enum cost_event event)
     return event == COST_INTERRUPT_INNER ? RS_CAT_INTERRUPT : RS_CAT_TRANSITION;
 }
 
-/* The sums as they were at start_tick: announced by begin, or the list price taken off again and the
- * rest taken for walks. */
-static void sums_at_start(struct ledger_stack *s, const struct cpu *c, unsigned how, bool changes,
-                          uint64_t start_tick, struct ledger_sums *out)
+/* No begin was heard: take the list price off again, and the rest for walks. */
+static void derive_start(const struct cpu *c, unsigned how, bool changes, uint64_t start_tick,
+                         struct ledger_sums *out)
 {
-    if (s->has_begun && s->begun.ticks == start_tick) {
-        *out = s->begun;
-        s->has_begun = false;
-        return;
-    }
-    s->has_begun = false;
     sums_now(c, out);
     enum cost_event event = list_price(how, changes);
     uint64_t elapsed = out->ticks - start_tick;
@@ -152,12 +142,24 @@ static void sums_at_start(struct ledger_stack *s, const struct cpu *c, unsigned 
     out->ticks = start_tick;
 }
 
+/* The slot above the stack, holding the sums as they were at start_tick. */
+static struct ledger_frame *started(struct ledger_stack *s, const struct cpu *c, unsigned how,
+                                    unsigned from_cpl, uint64_t start_tick)
+{
+    struct ledger_frame *f = &s->frame[s->top % LEDGER_SLOTS];
+
+    if (!s->has_begun || f->start.ticks != start_tick)
+        derive_start(c, how, c->cpl != from_cpl, start_tick, &f->start);
+    s->has_begun = false;
+    return f;
+}
+
 static void begin(void *ctx, struct cpu *c)
 {
     struct ledger *l = ctx;
     struct ledger_stack *s = &l->stack[c->index];
 
-    sums_now(c, &s->begun);
+    sums_now(c, &s->frame[s->top % LEDGER_SLOTS].start);
     s->has_begun = true;
 }
 
@@ -220,19 +222,14 @@ static bool is_listened(const struct cpu *c)
 
 static struct ledger_frame *top_frame(struct ledger_stack *s)
 {
-    return s->depth ? &s->frame[(s->top - 1) % LEDGER_DEPTH] : NULL;
+    return s->depth ? &s->frame[(s->top - 1) % LEDGER_SLOTS] : NULL;
 }
 
-static struct ledger_frame *push_frame(struct ledger_stack *s)
+/* Instruction time since the last crossing belongs to the ring that is being left. Deliveries are
+ * dynamic charges only, so it does not matter how much of one is already booked. */
+static void book_ring(struct ledger_stack *s, const struct cpu *c, unsigned from_cpl)
 {
-    if (s->depth < LEDGER_DEPTH) s->depth++; /* else the oldest is overwritten */
-    return &s->frame[s->top++ % LEDGER_DEPTH];
-}
-
-/* Instruction time since the last crossing belongs to the ring that is being left. */
-static void book_ring(struct ledger_stack *s, const struct ledger_sums *start, unsigned from_cpl)
-{
-    uint64_t instructions = start->ticks - dynamic_of(start->category);
+    uint64_t instructions = cpu_now(c) - dynamic_of(c->category);
 
     s->static_ticks[from_cpl & 3] += instructions - s->static_last;
     s->static_last = instructions;
@@ -245,8 +242,9 @@ static void enter(void *ctx, struct cpu *c, unsigned how, uint32_t number, unsig
     struct ledger_stack *s = &l->stack[c->index];
 
     if (how >= RS_X_COUNT) return;
-    struct ledger_frame *f = push_frame(s);
-    sums_at_start(s, c, how, c->cpl != from_cpl, start_tick, &f->start);
+    struct ledger_frame *f = started(s, c, how, from_cpl, start_tick);
+    s->top++;
+    if (s->depth < LEDGER_DEPTH) s->depth++; /* else the oldest is forgotten */
     f->number = number;
     f->row = row_of(l, how, number);
     f->how = (uint8_t)how;
@@ -254,33 +252,50 @@ static void enter(void *ctx, struct cpu *c, unsigned how, uint32_t number, unsig
     f->has_nested = false;
     f->head = 0;
     l->crossings[how]++;
-    book_ring(s, &f->start, from_cpl);
+    book_ring(s, c, from_cpl);
     if (is_listened(c)) f->head = emit_cross(c, how, number, from_cpl, true, &f->start);
 }
 
 /* What was spent inside goes to the frame around it, so that rows do not count it twice. */
 static void add_nested(struct ledger_frame *outer, const struct ledger_sums *total)
 {
-    if (!outer) return;
     if (!outer->has_nested) memset(&outer->nested, 0, sizeof outer->nested);
     outer->has_nested = true;
     sums_add(&outer->nested, total);
 }
 
-static void close_frame(struct ledger *l, struct ledger_stack *s, const struct cpu *c,
-                        const struct ledger_sums *now)
+/* The row gets the frame's own share: from its start to now, without what was nested inside. */
+static void book_row(struct ledger *l, const struct ledger_frame *f, const struct cpu *c)
 {
-    struct ledger_frame *f = top_frame(s);
-    struct ledger_sums total = *now, self;
+    static const struct ledger_sums none;
+    const struct ledger_sums *nested = f->has_nested ? &f->nested : &none;
+    struct rs_ledger_row *row = &l->row[f->row];
+    uint64_t ticks = cpu_now(c) - f->start.ticks - nested->ticks, dynamic = 0;
 
-    sums_sub(&total, &f->start);
-    self = total;
-    if (f->has_nested) sums_sub(&self, &f->nested);
+    for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) {
+        uint64_t part = c->category[i] - f->start.category[i] - nested->category[i];
+        row->category[i] += part;
+        dynamic += part;
+    }
+    row->category[RS_CAT_KERNEL] += ticks - dynamic;
+    row->insns += cpu_insns(c) - f->start.insns - nested->insns;
+    row->tlb_misses += c->mmu.tlb_misses - f->start.tlb_misses - nested->tlb_misses;
+    row_count(row, ticks);
+    l->crossing_ticks[f->how] += ticks;
+}
+
+static void close_frame(struct ledger *l, struct ledger_stack *s, const struct cpu *c)
+{
+    const struct ledger_frame *f = top_frame(s);
+
+    book_row(l, f, c);
     s->top--;
     s->depth--;
-    add_nested(top_frame(s), &total);
-    l->crossing_ticks[f->how] += self.ticks;
-    row_book(&l->row[f->row], &self);
+    if (!s->depth && !is_listened(c)) return;
+    struct ledger_sums total;
+    sums_now(c, &total);
+    sums_sub(&total, &f->start);
+    if (s->depth) add_nested(top_frame(s), &total);
     if (!is_listened(c)) return;
     uint64_t end = emit(c, RS_EV_CROSS_END, f->how,
                         (uint64_t[4]){f->head, cpu_rip(c), total.insns, total.ticks});
@@ -291,22 +306,23 @@ static void leave(void *ctx, struct cpu *c, unsigned how, unsigned from_cpl, uin
 {
     struct ledger *l = ctx;
     struct ledger_stack *s = &l->stack[c->index];
-    struct ledger_sums start, now;
 
     if (how >= RS_X_COUNT) return;
-    sums_at_start(s, c, how, c->cpl != from_cpl, start_tick, &start);
-    sums_now(c, &now);
     l->crossings[how]++;
-    book_ring(s, &start, from_cpl);
+    book_ring(s, c, from_cpl);
+    bool tell = c->cpl != from_cpl && is_listened(c);
+    struct ledger_sums start = {0};
+    if (tell) start = started(s, c, how, from_cpl, start_tick)->start;
+    s->has_begun = false;
     /* frames from further in can never be returned to any more */
     struct ledger_frame *f = top_frame(s);
     while (f && f->from_cpl < c->cpl) {
-        close_frame(l, s, c, &now);
+        close_frame(l, s, c);
         f = top_frame(s);
     }
     bool matched = f && f->from_cpl == c->cpl;
-    if (c->cpl != from_cpl) emit_cross(c, how, matched ? f->number : 0, from_cpl, false, &start);
-    if (matched) close_frame(l, s, c, &now);
+    if (tell) emit_cross(c, how, matched ? f->number : 0, from_cpl, false, &start);
+    if (matched) close_frame(l, s, c);
     else l->unmatched++;
 }
 

@@ -26,6 +26,7 @@
 #include "ringside/ringside.h"
 
 #define LEDGER_DEPTH 64u
+#define LEDGER_SLOTS 128u
 #define LEDGER_CPUS_MAX 8u
 #define LEDGER_NUMBERS 512u /* numbers below have a place of their own */
 #define LEDGER_LARGE 64u    /* as many larger ones; the rest share LEDGER_OTHER */
@@ -47,14 +48,14 @@ struct ledger_frame {
     bool has_nested;
 };
 
-/** One CPU's open crossings: frame[top - depth .. top - 1], modulo LEDGER_DEPTH. */
+/** One CPU's open crossings: frame[top - depth .. top - 1], modulo LEDGER_SLOTS. The slot above them
+ *  takes the snapshot of a delivery or return that has begun. */
 struct ledger_stack {
-    struct ledger_sums begun; /* as the delivery or return under way began */
     bool has_begun;
     unsigned top, depth;
     uint64_t static_last; /* instruction time up to the last crossing */
     uint64_t static_ticks[4]; /* and how much of it at each CPL */
-    struct ledger_frame frame[LEDGER_DEPTH];
+    struct ledger_frame frame[LEDGER_SLOTS];
 };
 
 struct ledger {
