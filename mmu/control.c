@@ -23,6 +23,7 @@ bool mmu_init(struct mmu *u, struct ram *ram, const struct mmu_geometry *geometr
     u->a20_mask = ~0ull;
     u->filter.key = 1;
     u->tlb = tlb_new(geometry, &u->filter);
+    if (u->tlb) verdicts_renew(u->tlb, &u->env);
     return u->tlb != NULL;
 }
 
@@ -45,6 +46,7 @@ void mmu_set_env(struct mmu *u, const struct mmu_env *env)
 
     if (memcmp(&old, env, sizeof(old)) == 0) return;
     u->env = *env;
+    verdicts_renew(u->tlb, env);
     mmu_drop_filter(u);
     if (old.pcide != env->pcide) tlb_select(u->tlb, current_pcid(u));
     if (old.paging && !env->paging)

@@ -28,18 +28,61 @@ unsigned mmu_adbits(const struct mmu_path *path, unsigned kind, struct ad_update
 
 /* ---- filter.c ----------------------------------------------------------------------------- */
 
-/** Which filter tables hold a slot of some page. For data: bit context, bit context + 3 for writes.
- *  For fetches: bit 0 user, bit 1 supervisor. */
+/** A table of the data filter as one bit: its context, + FILTER_CONTEXTS for writes. */
 static inline uint8_t filter_data_bit(unsigned context, bool write)
 {
     return (uint8_t)(1u << (context + (write ? FILTER_CONTEXTS : 0)));
 }
-void filter_fill_data(struct filter *f, uint8_t bits, uint64_t linear, const uint8_t *host_page);
-void filter_fill_fetch(struct filter *f, uint8_t bits, uint64_t linear, uint64_t phys_page);
-/** Empty slot number `slot` in the tables named by bits, if it belongs to the page of 1 << shift bytes
- *  at `page`. */
-void filter_kill_data(struct filter *f, uint8_t bits, unsigned slot, uint64_t page, unsigned shift);
-void filter_kill_fetch(struct filter *f, uint8_t bits, unsigned slot, uint64_t page, unsigned shift);
+static inline struct filter_slot *filter_table(struct filter *f, unsigned bit_number)
+{
+    /* rd and wr lie side by side: one multiplication finds the table */
+    _Static_assert(offsetof(struct filter, wr) == offsetof(struct filter, rd) + sizeof(f->rd), "");
+    return (struct filter_slot *)(void *)((char *)f + offsetof(struct filter, rd)) +
+           bit_number * FILTER_SLOTS;
+}
+/** Fill the slot of the page at `linear` in the tables named by bits; host_page is its first byte. */
+static inline void filter_fill_data(struct filter *f, uint8_t bits, uint64_t linear,
+                                    const uint8_t *host_page)
+{
+    uint64_t page = linear & ~0xfffull;
+    struct filter_slot slot = {page | f->key, (uint64_t)(uintptr_t)host_page - page};
+
+    for (unsigned left = bits; left; left &= left - 1)
+        filter_table(f, (unsigned)__builtin_ctz(left))[(linear >> 12) % FILTER_SLOTS] = slot;
+}
+/** For fetches bit 0 is the user table, bit 1 the supervisor's. */
+static inline void filter_fill_fetch(struct filter *f, uint8_t bits, uint64_t linear,
+                                     uint64_t phys_page)
+{
+    struct fetch_slot slot = {(linear & ~0xfffull) | f->key, phys_page};
+
+    if (bits & 1) f->fetch[0][(linear >> 12) % FETCH_SLOTS] = slot;
+    if (bits & 2) f->fetch[1][(linear >> 12) % FETCH_SLOTS] = slot;
+}
+/** Does a slot's tag lie in the page of 1 << shift bytes at `page`? */
+static inline bool filter_within(uint64_t tag, uint64_t page, unsigned shift)
+{
+    return (tag ^ page) >> shift == 0;
+}
+/** Empty slot number `slot` in the tables named by bits, if it belongs to that page. */
+static inline void filter_kill_data(struct filter *f, uint8_t bits, unsigned slot, uint64_t page,
+                                    unsigned shift)
+{
+    for (unsigned left = bits; left; left &= left - 1) {
+        struct filter_slot *s = &filter_table(f, (unsigned)__builtin_ctz(left))[slot];
+
+        if (filter_within(s->tag, page, shift)) s->tag = 0;
+    }
+}
+static inline void filter_kill_fetch(struct filter *f, uint8_t bits, unsigned slot, uint64_t page,
+                                     unsigned shift)
+{
+    for (unsigned ring = 0; ring < 2; ring++) {
+        struct fetch_slot *s = &f->fetch[ring][slot];
+
+        if ((bits & 1u << ring) && filter_within(s->tag, page, shift)) s->tag = 0;
+    }
+}
 void filter_drop(struct filter *f);
 
 /* ---- events.c ------------------------------------------------------------------------------ */

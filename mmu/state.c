@@ -19,7 +19,7 @@ static void put_tlb_entry(const struct sink *s, const struct tlb_array *a, unsig
                           unsigned index)
 {
     const struct tlb_entry *e = &a->entry[index];
-    uint64_t words[4] = {(uint64_t)array << 32 | index, a->tag[index], e->phys,
+    uint64_t words[4] = {(uint64_t)array << 32 | index, e->tag, e->phys,
                          e->pcid | (uint64_t)e->rights << 16 | (uint64_t)e->origin << 24};
 
     if (e->rights & TLB_GLOBAL) words[3] &= ~0xffffull; /* whose it was no longer matters */
@@ -29,7 +29,7 @@ static void put_tlb_entry(const struct sink *s, const struct tlb_array *a, unsig
 static void put_array(const struct mmu_tlb *t, unsigned array, const struct sink *s)
 {
     const struct tlb_array *a = &t->array[array];
-    unsigned entries = (unsigned)a->sets * a->ways;
+    unsigned entries = a->sets * a->stride;
 
     if (a->sets) s->put(s->ctx, a->next, a->sets);
     if (!a->ever) return;
@@ -65,7 +65,7 @@ void mmu_hash_state(const struct mmu *u, void *ctx,
 static void view_entry(const struct mmu_tlb *t, const struct tlb_array *a, unsigned index,
                        struct mmu_tlb_view *out)
 {
-    const struct tlb_entry *e = &a->entry[index];
+    const struct tlb_entry *e = &a->entry[index / a->ways * a->stride + index % a->ways];
 
     *out = (struct mmu_tlb_view){
         .array = a->name,
@@ -78,8 +78,8 @@ static void view_entry(const struct mmu_tlb *t, const struct tlb_array *a, unsig
         .nx = (e->rights & TLB_NX) != 0,
         .dirty = (e->rights & TLB_DIRTY) != 0,
         .pcid = e->pcid,
-        .page_shift = a->tag[index] & 0x3f,
-        .linear = page_base(a->tag[index], 12),
+        .page_shift = e->tag & 0x3f,
+        .linear = page_base(e->tag, 12),
         .phys = e->phys,
     };
 }
@@ -88,7 +88,7 @@ bool mmu_tlb_view(const struct mmu *u, unsigned index, struct mmu_tlb_view *out)
 {
     for (unsigned i = 0; i < TLB_ARRAYS; i++) {
         const struct tlb_array *a = &u->tlb->array[i];
-        unsigned entries = (unsigned)a->sets * a->ways;
+        unsigned entries = a->sets * a->ways;
 
         if (index < entries) {
             view_entry(u->tlb, a, index, out);

@@ -27,47 +27,38 @@ const struct mmu_geometry mmu_geometry_default = {
 
 /* ---- making ------------------------------------------------------------------------------- */
 
-static bool array_init(struct tlb_array *a, const char *name, unsigned sets, unsigned ways)
+static bool array_init(struct mmu_tlb *t, enum tlb_array_id id, const char *name, unsigned sets,
+                       unsigned ways)
 {
-    size_t entries = (size_t)sets * ways;
+    struct tlb_array *a = &t->array[id];
+    bool large = id == ITLB_2M || id == DTLB_2M || id == DTLB_1G;
+    size_t entries;
 
+    a->name = name;
     if (ways == 0) return true;
     if (sets == 0 || (sets & (sets - 1)) || ways > 64) return false;
-    a->name = name;
-    a->sets = (uint16_t)sets;
-    a->ways = (uint16_t)ways;
-    a->tag = calloc(entries, sizeof(*a->tag));
+    a->sets = sets;
+    a->ways = ways;
+    a->stride = (ways + 3) & ~3u;
+    entries = (size_t)sets * a->stride;
+    a->mark = calloc(entries, sizeof(*a->mark));
     a->entry = calloc(entries, sizeof(*a->entry));
     a->next = calloc(sets, sizeof(*a->next));
-    return a->tag && a->entry && a->next;
-}
-
-static bool array_first_level(struct tlb_array *a, bool fetch, bool large)
-{
-    a->first_level = true;
-    a->fetch = fetch;
-    if (!large || a->ways == 0) return true;
-    a->large = calloc((size_t)a->sets * a->ways, sizeof(*a->large));
-    return a->large != NULL;
+    a->full = calloc(sets, sizeof(*a->full));
+    if (large) a->large = calloc(entries, sizeof(*a->large));
+    return a->mark && a->entry && a->next && a->full && (a->large || !large);
 }
 
 static bool arrays_init(struct mmu_tlb *t, const struct mmu_geometry *g)
 {
-    struct tlb_array *a = t->array;
-
-    return array_init(&a[ITLB_4K], "itlb_4k", g->itlb_4k.sets, g->itlb_4k.ways) &&
-           array_init(&a[ITLB_2M], "itlb_2m", g->itlb_2m.sets, g->itlb_2m.ways) &&
-           array_init(&a[DTLB_4K], "dtlb_4k", g->dtlb_4k.sets, g->dtlb_4k.ways) &&
-           array_init(&a[DTLB_2M], "dtlb_2m", g->dtlb_2m.sets, g->dtlb_2m.ways) &&
-           array_init(&a[DTLB_1G], "dtlb_1g", g->dtlb_1g.sets, g->dtlb_1g.ways) &&
-           array_init(&a[STLB], "stlb", g->stlb.sets, g->stlb.ways) &&
-           array_init(&a[STLB_1G], "stlb_1g", g->stlb_1g.sets, g->stlb_1g.ways) &&
-           array_first_level(&a[ITLB_4K], true, false) &&
-           array_first_level(&a[ITLB_2M], true, true) &&
-           array_first_level(&a[DTLB_4K], false, false) &&
-           array_first_level(&a[DTLB_2M], false, true) &&
-           array_first_level(&a[DTLB_1G], false, true) && a[ITLB_4K].ways && a[ITLB_2M].ways &&
-           a[DTLB_4K].ways && a[DTLB_2M].ways;
+    return array_init(t, ITLB_4K, "itlb_4k", g->itlb_4k.sets, g->itlb_4k.ways) &&
+           array_init(t, ITLB_2M, "itlb_2m", g->itlb_2m.sets, g->itlb_2m.ways) &&
+           array_init(t, DTLB_4K, "dtlb_4k", g->dtlb_4k.sets, g->dtlb_4k.ways) &&
+           array_init(t, DTLB_2M, "dtlb_2m", g->dtlb_2m.sets, g->dtlb_2m.ways) &&
+           array_init(t, DTLB_1G, "dtlb_1g", g->dtlb_1g.sets, g->dtlb_1g.ways) &&
+           array_init(t, STLB, "stlb", g->stlb.sets, g->stlb.ways) &&
+           array_init(t, STLB_1G, "stlb_1g", g->stlb_1g.sets, g->stlb_1g.ways) &&
+           g->itlb_4k.ways && g->itlb_2m.ways && g->dtlb_4k.ways && g->dtlb_2m.ways;
 }
 
 static uint64_t new_id(struct mmu_tlb *t) { return ++t->last_id; }
@@ -79,6 +70,7 @@ struct mmu_tlb *tlb_new(const struct mmu_geometry *geometry, struct filter *filt
     if (!t) return NULL;
     t->filter = filter;
     t->epoch = 1;
+    t->drops = 1;
     t->global_id = new_id(t);
     t->space = calloc(PCIDS, sizeof(*t->space));
     if (!t->space || !arrays_init(t, geometry) || !psc_init(t, geometry)) {
@@ -93,9 +85,10 @@ void tlb_free(struct mmu_tlb *t)
 {
     if (!t) return;
     for (unsigned i = 0; i < TLB_ARRAYS; i++) {
-        free(t->array[i].tag);
+        free(t->array[i].mark);
         free(t->array[i].entry);
         free(t->array[i].next);
+        free(t->array[i].full);
         free(t->array[i].large);
     }
     psc_free(t);
@@ -109,6 +102,7 @@ void tlb_free(struct mmu_tlb *t)
 static void space_renew(struct mmu_tlb *t, struct address_space *s)
 {
     if (s->id != 0 && !s->used) return;
+    t->drops++;
     s->previous = s->id;
     s->id = new_id(t);
     s->psc_id = new_id(t);
@@ -136,6 +130,7 @@ void tlb_select(struct mmu_tlb *t, unsigned pcid)
 static void globals_renew(struct mmu_tlb *t)
 {
     if (!t->global_used) return;
+    t->drops++;
     t->global_previous = t->global_id;
     t->global_id = new_id(t);
     t->global_used = false;
@@ -150,6 +145,7 @@ void tlb_flush_space(struct mmu_tlb *t, unsigned pcid, bool globals)
 void tlb_flush_spaces(struct mmu_tlb *t, bool globals)
 {
     t->epoch++;
+    t->drops++;
     if (globals) globals_renew(t);
     tlb_select(t, t->pcid);
 }
@@ -163,197 +159,205 @@ bool tlb_is_live(const struct mmu_tlb *t, const struct tlb_entry *e)
     return s->epoch == t->epoch && s->id == e->id;
 }
 
-static inline bool is_current(const struct mmu_tlb *t, const struct tlb_entry *e)
+/* ---- verdicts --------------------------------------------------------------------------------- */
+
+struct mmu_rights tlb_rights(unsigned rights)
 {
-    return e->id == t->current->id || e->id == t->global_id;
+    return (struct mmu_rights){
+        .status = WALK_OK,
+        .user = (rights & TLB_USER) != 0,
+        .write = (rights & TLB_WRITE) != 0,
+        .nx = (rights & TLB_NX) != 0,
+    };
 }
 
-static inline bool is_ghost(const struct mmu_tlb *t, const struct tlb_entry *e)
+static bool allows(const struct mmu_env *env, unsigned rights, unsigned access_bits)
 {
-    return e->id != 0 && (e->id == t->current->previous || e->id == t->global_previous);
+    struct mmu_rights r = tlb_rights(rights);
+    struct mmu_access access = {
+        .kind = access_bits & 3,
+        .user = (access_bits & 4) != 0,
+        .implicit = (access_bits & 8) != 0,
+        .ac = (access_bits & 16) != 0,
+    };
+
+    return mmu_judge(env, &access, &r).broken == 0;
 }
 
-/* ---- lookup ----------------------------------------------------------------------------------- */
-
-static inline unsigned first_way(const struct tlb_array *a, uint64_t linear, unsigned shift)
+/** AC is no question while SMAP is off: an access with AC=1 then speaks for AC=0 too. Implicit ones
+ *  are judged as with AC=0. */
+static uint8_t tables_of(const struct mmu_env *env, unsigned access_bits)
 {
-    return ((unsigned)(linear >> shift) & (a->sets - 1u)) * a->ways;
+    bool write = (access_bits & 3) == RS_WRITE, ac = (access_bits & 16) != 0;
+    bool implicit = (access_bits & 8) != 0;
+    uint8_t sup = filter_data_bit(FILTER_SUP, write);
+    uint8_t sup_ac = filter_data_bit(FILTER_SUP_AC, write);
+
+    if (access_bits & 4) return filter_data_bit(FILTER_USER, write);
+    if (implicit || !ac) return sup;
+    return env->paging && env->smap ? sup_ac : (uint8_t)(sup | sup_ac);
 }
 
-/** Looks for a page of one size in one array; true: *ref says where. */
-static inline bool array_find(struct mmu_tlb *t, enum tlb_array_id id, uint64_t linear,
-                              unsigned shift, bool *ghost, struct tlb_ref *ref)
+void verdicts_renew(struct mmu_tlb *t, const struct mmu_env *env)
 {
-    struct tlb_array *a = &t->array[id];
-    uint64_t tag = page_base(linear, shift) | shift;
-    unsigned first, way;
-
-    if (!a->ever) return false;
-    first = first_way(a, linear, shift);
-    for (way = first; way < first + a->ways; way++) {
-        if (a->tag[way] != tag) continue;
-        if (is_current(t, &a->entry[way])) {
-            *ref = (struct tlb_ref){a, way, shift};
-            return true;
-        }
-        if (is_ghost(t, &a->entry[way])) *ghost = true;
+    for (unsigned bits = 0; bits < 32; bits++) t->tables[bits] = tables_of(env, bits);
+    for (unsigned rights = 0; rights < 8; rights++) {
+        t->allowed[rights] = 0;
+        for (unsigned bits = 0; bits < 32; bits++)
+            if (allows(env, rights, bits)) t->allowed[rights] |= 1u << bits;
     }
-    return false;
-}
-
-struct tlb_ref tlb_find_first(struct mmu_tlb *t, uint64_t linear, bool fetch, bool *ghost)
-{
-    struct tlb_ref ref = {NULL, 0, 0};
-
-    if (fetch) {
-        if (array_find(t, ITLB_4K, linear, 12, ghost, &ref)) return ref;
-        array_find(t, ITLB_2M, linear, 21, ghost, &ref);
-        return ref;
-    }
-    if (array_find(t, DTLB_4K, linear, 12, ghost, &ref)) return ref;
-    if (array_find(t, DTLB_2M, linear, 21, ghost, &ref)) return ref;
-    array_find(t, DTLB_1G, linear, 30, ghost, &ref);
-    return ref;
-}
-
-struct tlb_ref tlb_find_second(struct mmu_tlb *t, uint64_t linear, bool *ghost)
-{
-    struct tlb_ref ref = {NULL, 0, 0};
-
-    if (array_find(t, STLB, linear, 12, ghost, &ref)) return ref;
-    if (array_find(t, STLB, linear, 21, ghost, &ref)) return ref;
-    array_find(t, STLB_1G, linear, 30, ghost, &ref);
-    return ref;
 }
 
 /* ---- leaving and filling ------------------------------------------------------------------------ */
 
-static void kill_large(struct mmu_tlb *t, struct tlb_array *a, unsigned index, unsigned shift)
+static bool for_fetches(const struct tlb_entry *e)
 {
-    struct slot_set *set = &a->large[index];
-    uint64_t page = page_base(a->tag[index], shift);
+    return e->array == ITLB_4K || e->array == ITLB_2M;
+}
+
+static inline void kill_slot(struct mmu_tlb *t, const struct tlb_entry *e, unsigned slot,
+                             unsigned shift)
+{
+    if (for_fetches(e))
+        filter_kill_fetch(t->filter, e->slots, slot % FETCH_SLOTS, e->tag, shift);
+    else
+        filter_kill_data(t->filter, e->slots, slot % FILTER_SLOTS, e->tag, shift);
+}
+
+static struct slot_set *slots_of(struct mmu_tlb *t, const struct tlb_entry *e)
+{
+    struct tlb_array *a = &t->array[e->array];
+
+    return &a->large[e - a->entry];
+}
+
+static void kill_large(struct mmu_tlb *t, const struct tlb_entry *e)
+{
+    struct slot_set *set = slots_of(t, e);
 
     for (unsigned w = 0; w < FILTER_SLOTS / 64; w++)
-        for (; set->word[w]; set->word[w] &= set->word[w] - 1) {
-            unsigned slot = w * 64 + (unsigned)__builtin_ctzll(set->word[w]);
-
-            if (a->fetch)
-                filter_kill_fetch(t->filter, a->entry[index].slots, slot, page, shift);
-            else
-                filter_kill_data(t->filter, a->entry[index].slots, slot, page, shift);
-        }
+        for (; set->word[w]; set->word[w] &= set->word[w] - 1)
+            kill_slot(t, e, w * 64 + (unsigned)__builtin_ctzll(set->word[w]), entry_shift(e));
 }
 
 /** The filter slots filled from this entry die. */
-static void kill_slots(struct mmu_tlb *t, struct tlb_array *a, unsigned index)
+static inline void kill_slots(struct mmu_tlb *t, struct tlb_entry *e)
 {
-    struct tlb_entry *e = &a->entry[index];
-    uint64_t page = page_base(a->tag[index], 12);
-
     if (e->slots == 0) return;
-    if (a->large)
-        kill_large(t, a, index, a->tag[index] & 0x3f);
-    else if (a->fetch)
-        filter_kill_fetch(t->filter, e->slots, (page >> 12) % FETCH_SLOTS, page, 12);
+    if (entry_shift(e) == 12)
+        kill_slot(t, e, (unsigned)(e->tag >> 12), 12);
     else
-        filter_kill_data(t->filter, e->slots, (page >> 12) % FILTER_SLOTS, page, 12);
+        kill_large(t, e);
     e->slots = 0;
 }
 
-void tlb_note_slots(const struct tlb_ref *ref, uint64_t linear, uint8_t bits)
+void tlb_note_large(struct mmu_tlb *t, struct tlb_entry *e, uint64_t linear)
 {
-    struct tlb_array *a = ref->array;
-    unsigned slot = (unsigned)(linear >> 12) % (a->fetch ? FETCH_SLOTS : FILTER_SLOTS);
+    unsigned slot = (unsigned)(linear >> 12) % (for_fetches(e) ? FETCH_SLOTS : FILTER_SLOTS);
 
-    a->entry[ref->index].slots |= bits;
-    if (a->large) a->large[ref->index].word[slot / 64] |= 1ull << slot % 64;
+    slots_of(t, e)->word[slot / 64] |= 1ull << slot % 64;
 }
 
-/** Where a page goes (the rule at the top of tlb.h). */
-static unsigned choose_way(const struct mmu_tlb *t, struct tlb_array *a, uint64_t tag, unsigned set)
+/** The first invalid way of a set, or `ways`. A set that was full stays so until something drops. */
+static inline unsigned first_invalid(struct mmu_tlb *t, struct tlb_array *a, unsigned set)
 {
-    unsigned first = set * a->ways, invalid = UINT32_MAX, victim;
+    const struct tlb_entry *row = &a->entry[set * a->stride];
+    unsigned way = 0;
 
-    for (unsigned way = first; way < first + a->ways; way++) {
-        const struct tlb_entry *e = &a->entry[way];
-
-        if (is_current(t, e)) {
-            if (a->tag[way] == tag) return way;
-        } else if (invalid == UINT32_MAX && !tlb_is_live(t, e)) {
-            invalid = way;
-        }
-    }
-    if (invalid != UINT32_MAX) return invalid;
-    victim = first + a->next[set];
-    a->next[set] = (uint8_t)((a->next[set] + 1u) % a->ways);
-    return victim;
+    if (a->full[set] == t->drops) return a->ways;
+    while (way < a->ways && tlb_is_live(t, &row[way])) way++;
+    if (way == a->ways) a->full[set] = t->drops;
+    return way;
 }
 
-static struct tlb_ref array_fill(struct mmu_tlb *t, enum tlb_array_id id, uint64_t linear,
-                                 unsigned shift, const struct tlb_translation *what)
+/** Where a page goes if it is not there yet: the rule at the top of tlb.h. */
+static inline unsigned choose_way(struct mmu_tlb *t, struct tlb_array *a, unsigned set)
+{
+    unsigned way = first_invalid(t, a, set);
+
+    if (way < a->ways) return way;
+    way = a->next[set];
+    a->next[set] = (uint8_t)(way + 1 == a->ways ? 0 : way + 1);
+    return way;
+}
+
+static inline __attribute__((always_inline)) struct tlb_entry *array_fill(struct mmu_tlb *t, enum tlb_array_id id, uint64_t linear,
+                                           unsigned shift, bool fresh,
+                                           const struct tlb_translation *what)
 {
     struct tlb_array *a = &t->array[id];
-    uint64_t tag = page_base(linear, shift) | shift;
-    uint64_t piece = page_base(linear, shift) - page_base(linear, what->shift);
-    bool global = (what->rights & TLB_GLOBAL) != 0;
-    unsigned way = choose_way(t, a, tag, (unsigned)(linear >> shift) & (a->sets - 1u));
+    uint64_t page = page_base(linear, shift);
+    unsigned set = (unsigned)(linear >> shift) & (a->sets - 1);
+    bool global = (what->rights & TLB_GLOBAL) != 0, ghost = false;
+    struct tlb_entry *e = fresh ? NULL : tlb_find(t, id, linear, shift, &ghost);
 
-    if (a->first_level) kill_slots(t, a, way);
-    a->tag[way] = tag;
-    a->entry[way] = (struct tlb_entry){
-        .id = global ? t->global_id : t->current->id,
-        .phys = what->phys + piece,
-        .pcid = t->pcid,
-        .rights = what->rights,
-        .origin = what->shift,
-    };
+    if (!e) e = &a->entry[set * a->stride + choose_way(t, a, set)];
+    kill_slots(t, e);
+    e->id = global ? t->global_id : t->current->id;
+    e->tag = page | shift;
+    e->phys = what->phys + (page - page_base(linear, what->shift));
+    e->pcid = t->pcid;
+    e->rights = what->rights;
+    e->origin = what->shift;
+    e->array = (uint8_t)id;
+    a->mark[e - a->entry] = (uint32_t)(linear >> shift);
     a->ever = true;
     if (global) t->global_used = true;
     t->current->used = true;
-    return (struct tlb_ref){a, way, shift};
+    return e;
 }
 
-struct tlb_ref tlb_fill_first(struct mmu_tlb *t, uint64_t linear, bool fetch,
-                              const struct tlb_translation *what)
+struct tlb_entry *tlb_fill_first(struct mmu_tlb *t, uint64_t linear, bool fetch, bool fresh,
+                                 const struct tlb_translation *what)
 {
-    if (what->shift == 12) return array_fill(t, fetch ? ITLB_4K : DTLB_4K, linear, 12, what);
-    if (what->shift == 30 && !fetch && t->array[DTLB_1G].ways)
-        return array_fill(t, DTLB_1G, linear, 30, what);
-    return array_fill(t, fetch ? ITLB_2M : DTLB_2M, linear, 21, what);
+    bool small = what->shift == 12;
+
+    if (fetch && small) return array_fill(t, ITLB_4K, linear, 12, fresh, what);
+    if (fetch) return array_fill(t, ITLB_2M, linear, 21, fresh, what);
+    if (small) return array_fill(t, DTLB_4K, linear, 12, fresh, what);
+    if (what->shift == 30 && t->array[DTLB_1G].ways)
+        return array_fill(t, DTLB_1G, linear, 30, fresh, what);
+    return array_fill(t, DTLB_2M, linear, 21, fresh, what);
 }
 
-void tlb_fill_second(struct mmu_tlb *t, uint64_t linear, const struct tlb_translation *what)
+void tlb_fill_second(struct mmu_tlb *t, uint64_t linear, bool fresh,
+                     const struct tlb_translation *what)
 {
     enum tlb_array_id id = what->shift == 30 ? STLB_1G : STLB;
 
-    if (t->array[id].ways) array_fill(t, id, linear, what->shift, what);
+    if (what->shift == 21) t->large_in_stlb = true;
+    if (t->array[id].ways) array_fill(t, id, linear, what->shift, fresh, what);
 }
 
 /* ---- dropping one page ------------------------------------------------------------------------- */
-
-static void drop(struct mmu_tlb *t, struct tlb_array *a, unsigned index)
-{
-    if (a->first_level) kill_slots(t, a, index);
-    a->tag[index] = 0;
-    a->entry[index].id = 0;
-}
 
 static bool belongs(const struct mmu_tlb *t, const struct tlb_entry *e, uint64_t id, bool globals)
 {
     return e->id == id || (globals && e->id == t->global_id);
 }
 
+static void drop(struct mmu_tlb *t, struct tlb_entry *e)
+{
+    kill_slots(t, e);
+    e->id = 0;
+    t->drops++;
+}
+
 static void drop_in_set(struct mmu_tlb *t, enum tlb_array_id which, uint64_t linear, unsigned shift,
                         uint64_t id, bool globals)
 {
     struct tlb_array *a = &t->array[which];
-    uint64_t tag = page_base(linear, shift) | shift;
-    unsigned first;
+    unsigned row;
+    uint64_t match;
 
     if (!a->ever) return;
-    first = first_way(a, linear, shift);
-    for (unsigned way = first; way < first + a->ways; way++)
-        if (a->tag[way] == tag && belongs(t, &a->entry[way], id, globals)) drop(t, a, way);
+    row = tlb_row(a, linear, shift);
+    match = tlb_candidates(a, row, (uint32_t)(linear >> shift));
+    for (; match; match &= match - 1) {
+        struct tlb_entry *e = &a->entry[row + (unsigned)__builtin_ctzll(match)];
+
+        if (e->tag == (page_base(linear, shift) | shift) && belongs(t, e, id, globals)) drop(t, e);
+    }
 }
 
 /** Pieces of the 1-GByte page around `linear` may lie in any set of a 2-MByte array. */
@@ -361,15 +365,12 @@ static void drop_pieces(struct mmu_tlb *t, enum tlb_array_id which, uint64_t lin
                         bool globals)
 {
     struct tlb_array *a = &t->array[which];
-    unsigned entries = (unsigned)a->sets * a->ways;
+    unsigned entries = a->sets * a->stride;
 
     if (!a->ever) return;
-    for (unsigned i = 0; i < entries; i++) {
-        const struct tlb_entry *e = &a->entry[i];
-
-        if (e->origin != 30 || (a->tag[i] ^ linear) >> 30) continue;
-        if (belongs(t, e, id, globals)) drop(t, a, i);
-    }
+    for (struct tlb_entry *e = a->entry; e < a->entry + entries; e++)
+        if (e->origin == 30 && (e->tag ^ linear) >> 30 == 0 && belongs(t, e, id, globals))
+            drop(t, e);
 }
 
 void tlb_drop_page(struct mmu_tlb *t, unsigned pcid, uint64_t linear, bool globals)
@@ -382,7 +383,7 @@ void tlb_drop_page(struct mmu_tlb *t, unsigned pcid, uint64_t linear, bool globa
     drop_in_set(t, DTLB_2M, linear, 21, id, globals);
     drop_in_set(t, DTLB_1G, linear, 30, id, globals);
     drop_in_set(t, STLB, linear, 12, id, globals);
-    drop_in_set(t, STLB, linear, 21, id, globals);
+    if (t->large_in_stlb) drop_in_set(t, STLB, linear, 21, id, globals);
     drop_in_set(t, STLB_1G, linear, 30, id, globals);
     drop_pieces(t, ITLB_2M, linear, id, globals);
     if (!t->array[DTLB_1G].ways) drop_pieces(t, DTLB_2M, linear, id, globals);

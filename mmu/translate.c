@@ -26,16 +26,6 @@ static struct mmu_rights path_rights(const struct mmu_path *path)
     return (struct mmu_rights){path->status, path->user, path->write, path->nx};
 }
 
-static struct mmu_rights entry_rights(const struct tlb_entry *e)
-{
-    return (struct mmu_rights){
-        .status = WALK_OK,
-        .user = (e->rights & TLB_USER) != 0,
-        .write = (e->rights & TLB_WRITE) != 0,
-        .nx = (e->rights & TLB_NX) != 0,
-    };
-}
-
 static struct tlb_translation path_translation(const struct mmu_path *path, unsigned kind)
 {
     unsigned rights = 0;
@@ -49,29 +39,9 @@ static struct tlb_translation path_translation(const struct mmu_path *path, unsi
                                     (uint8_t)rights};
 }
 
-static struct tlb_translation entry_translation(const struct tlb_ref *ref)
-{
-    const struct tlb_entry *e = ref_entry(ref);
-
-    return (struct tlb_translation){e->phys, (uint8_t)ref->shift, e->rights};
-}
-
-/** The contexts in which this access may be repeated without asking again. AC is no question while
- *  SMAP is off, so an access with AC=1 then speaks for AC=0 too. */
-static uint8_t data_bits(const struct mmu *u, const struct mmu_access *access)
-{
-    bool write = access->kind == RS_WRITE;
-    uint8_t sup = filter_data_bit(FILTER_SUP, write);
-    uint8_t sup_ac = filter_data_bit(FILTER_SUP_AC, write);
-
-    if (access->user) return filter_data_bit(FILTER_USER, write);
-    if (access->implicit || !access->ac) return sup;
-    return u->env.paging && u->env.smap ? sup_ac : (uint8_t)(sup | sup_ac);
-}
-
 /** Remember an allowed access in the filter, if direct access to the page is legal. The slot is the
  *  one of the access made: a write slot comes only from a write, so D=1 by then. Returns the bits. */
-static uint8_t fill_filter(struct mmu *u, uint64_t linear, uint64_t phys,
+static inline uint8_t fill_filter(struct mmu *u, uint64_t linear, uint64_t phys,
                            const struct mmu_access *access)
 {
     bool write = access->kind == RS_WRITE;
@@ -85,7 +55,7 @@ static uint8_t fill_filter(struct mmu *u, uint64_t linear, uint64_t phys,
         bits = access->user ? 1 : 2;
         filter_fill_fetch(&u->filter, bits, linear, page_base(phys, 12));
     } else {
-        bits = data_bits(u, access);
+        bits = u->tlb->tables[access_index(access)];
         filter_fill_data(&u->filter, bits, linear, host);
     }
     return bits;
@@ -108,34 +78,54 @@ static void report_stale(const struct mmu *u, uint64_t linear, struct mmu_access
         mmu_emit_stale(u, linear, rights);
 }
 
-/** Use a TLB entry of either level; `ticks` is what finding it cost. */
-static struct mmu_result use_entry(struct mmu *u, uint64_t linear, struct mmu_access access,
-                                   struct tlb_ref ref, uint32_t ticks)
+/** A TLB entry of either level refuses the access. */
+static struct mmu_result refuse_cached(struct mmu *u, uint64_t linear, struct mmu_access access,
+                                       const struct tlb_entry *e, uint32_t ticks)
 {
-    struct tlb_translation what = entry_translation(&ref);
-    struct mmu_rights rights = entry_rights(ref_entry(&ref));
-    struct mmu_result r = {.walk_ticks = ticks};
+    struct mmu_rights rights = tlb_rights(e->rights);
+    struct mmu_result r = {.cached = true, .walk_ticks = ticks};
 
     r.verdict = mmu_judge(&u->env, &access, &rights);
     if (mmu_listened(u, RS_EV_CHECK)) mmu_emit_checks(u, linear, &access, &rights, 0, &r.verdict);
-    if (r.verdict.broken) {
-        r.cached = true;
-        report_stale(u, linear, access, what.rights);
-        drop_faulting_page(u, linear);
-        return r;
+    report_stale(u, linear, access, e->rights);
+    drop_faulting_page(u, linear);
+    return r;
+}
+
+static void report_passed(const struct mmu *u, uint64_t linear, const struct mmu_access *access,
+                          const struct tlb_entry *e)
+{
+    struct mmu_rights rights = tlb_rights(e->rights);
+    struct mmu_verdict verdict = mmu_judge(&u->env, access, &rights);
+
+    mmu_emit_checks(u, linear, access, &rights, 0, &verdict);
+}
+
+static inline bool is_first_level(const struct tlb_entry *e) { return e->array < STLB; }
+
+/** Use a TLB entry of either level; `ticks` is what finding it cost. */
+static inline struct mmu_result use_entry(struct mmu *u, uint64_t linear, struct mmu_access access,
+                                          struct tlb_entry *e, uint32_t ticks)
+{
+    struct mmu_result r = {.ok = true, .verdict = {.rule = RS_RULE_NONE}, .walk_ticks = ticks};
+
+    if (!(u->tlb->allowed[e->rights & 7] >> access_index(&access) & 1))
+        return refuse_cached(u, linear, access, e, ticks);
+    if (mmu_listened(u, RS_EV_CHECK)) report_passed(u, linear, &access, e);
+    if (!is_first_level(e)) {
+        struct tlb_translation what = {e->phys, e->origin, e->rights};
+
+        e = tlb_fill_first(u->tlb, linear, access.kind == RS_FETCH, true, &what);
     }
-    if (!ref.array->first_level)
-        ref = tlb_fill_first(u->tlb, linear, access.kind == RS_FETCH, &what);
-    r.ok = true;
-    r.phys = (what.phys + (linear - page_base(linear, what.shift))) & u->a20_mask;
-    tlb_note_slots(&ref, linear, fill_filter(u, linear, r.phys, &access));
+    r.phys = (e->phys + (linear - page_base(linear, entry_shift(e)))) & u->a20_mask;
+    tlb_note_slots(u->tlb, e, linear, fill_filter(u, linear, r.phys, &access));
     return r;
 }
 
 /** False for a write through an entry that was never written through: the table's D must be set. */
-static bool is_usable(const struct tlb_ref *ref, const struct mmu_access *access)
+static inline bool is_usable(const struct tlb_entry *e, const struct mmu_access *access)
 {
-    return access->kind != RS_WRITE || (ref_entry(ref)->rights & TLB_DIRTY);
+    return access->kind != RS_WRITE || (e->rights & TLB_DIRTY);
 }
 
 /* ---- from the tables -------------------------------------------------------------------------------- */
@@ -154,17 +144,17 @@ static bool set_ad_bits(struct mmu *u, const struct mmu_path *path, unsigned kin
 }
 
 /** Both levels of the TLB, the paging-structure caches and the filter learn of an allowed walk. */
-static void fill(struct mmu *u, uint64_t linear, const struct mmu_access *access,
+static void fill(struct mmu *u, uint64_t linear, const struct mmu_access *access, bool fresh,
                  const struct walk_start *start, const struct mmu_path *path)
 {
     struct tlb_translation what = path_translation(path, access->kind);
-    struct tlb_ref ref;
+    struct tlb_entry *e;
 
     psc_fill(u->tlb, linear, start, path);
-    tlb_fill_second(u->tlb, linear, &what);
-    ref = tlb_fill_first(u->tlb, linear, access->kind == RS_FETCH, &what);
+    tlb_fill_second(u->tlb, linear, fresh, &what);
+    e = tlb_fill_first(u->tlb, linear, access->kind == RS_FETCH, fresh, &what);
     mmu_emit_fill(u, page_base(linear, what.shift), what.phys, what.shift, what.rights);
-    tlb_note_slots(&ref, linear, fill_filter(u, linear, path->phys & u->a20_mask, access));
+    tlb_note_slots(u->tlb, e, linear, fill_filter(u, linear, path->phys & u->a20_mask, access));
 }
 
 /** stale_shift: page size of a TLB entry that could not be used, 0 = none. */
@@ -194,7 +184,7 @@ static struct mmu_result use_tables(struct mmu *u, uint64_t linear, struct mmu_a
         if (set_ad_bits(u, &path, access.kind)) ticks += u->prices.walk_set_ad;
         if (stale_shift && stale_shift != path.page_shift)
             tlb_drop_page(u->tlb, u->tlb->pcid, linear, true);
-        fill(u, linear, &access, shortcut ? &start : NULL, &path);
+        fill(u, linear, &access, stale_shift == 0, shortcut ? &start : NULL, &path);
         r.phys = path.phys & u->a20_mask;
     } else {
         drop_faulting_page(u, linear);
@@ -215,23 +205,19 @@ static struct mmu_result use_identity(struct mmu *u, uint64_t linear, struct mmu
 
 struct mmu_result mmu_translate(struct mmu *u, uint64_t linear, struct mmu_access access)
 {
-    unsigned stale_shift = 0;
+    struct tlb_entry *e;
     bool ghost = false;
-    struct tlb_ref ref;
+    uint32_t ticks = 0;
 
     if (!u->env.paging) return use_identity(u, linear, access);
-    ref = tlb_find_first(u->tlb, linear, access.kind == RS_FETCH, &ghost);
-    if (ref.array) {
-        if (is_usable(&ref, &access)) return use_entry(u, linear, access, ref, 0);
-        stale_shift = ref_entry(&ref)->origin;
-    } else {
+    e = tlb_find_first(u->tlb, linear, access.kind == RS_FETCH, &ghost);
+    if (!e) {
         u->tlb_misses++;
-        ref = tlb_find_second(u->tlb, linear, &ghost);
-        if (ref.array && is_usable(&ref, &access))
-            return use_entry(u, linear, access, ref, u->prices.stlb_hit);
-        if (ref.array) stale_shift = ref_entry(&ref)->origin;
+        ticks = u->prices.stlb_hit;
+        e = tlb_find_second(u->tlb, linear, &ghost);
     }
-    return use_tables(u, linear, access, stale_shift, ghost && !ref.array);
+    if (e && is_usable(e, &access)) return use_entry(u, linear, access, e, ticks);
+    return use_tables(u, linear, access, e ? e->origin : 0, ghost && !e);
 }
 
 struct mmu_result mmu_translate_peek(const struct mmu *u, const struct mmu_env *env, uint64_t cr3,

@@ -218,16 +218,6 @@ uint8_t *ram_page_for_write(struct ram *r, uint64_t phys)
     return r->base + page * RAM_PAGE;
 }
 
-uint8_t *ram_page_for_read(struct ram *r, uint64_t phys)
-{
-    uint64_t offset = ram_offset(r, phys);
-    uint64_t page = offset / RAM_PAGE;
-
-    if (offset == UINT64_MAX) return NULL;
-    if (r->flags[page] & RAM_WATCHED) return NULL;
-    return r->base + page * RAM_PAGE;
-}
-
 /* ---- decoded code ----------------------------------------------------------------------- */
 
 bool ram_mark_code(struct ram *r, uint64_t phys, unsigned n)

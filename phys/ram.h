@@ -73,7 +73,13 @@ void ram_write32(struct ram *r, uint64_t phys, uint32_t value);
  *  the page, or NULL if direct stores are not allowed (no RAM, code on it, watched, budget spent). */
 uint8_t *ram_page_for_write(struct ram *r, uint64_t phys);
 /** Host address of the page for reading, NULL if it is not RAM or watched. */
-uint8_t *ram_page_for_read(struct ram *r, uint64_t phys);
+static inline uint8_t *ram_page_for_read(const struct ram *r, uint64_t phys)
+{
+    uint64_t offset = ram_offset(r, phys);
+
+    if (offset == UINT64_MAX || (r->flags[offset / RAM_PAGE] & RAM_WATCHED)) return NULL;
+    return r->base + (offset & ~(uint64_t)(RAM_PAGE - 1));
+}
 
 /** Note that bytes [phys, phys+n) hold decoded code. Returns true if the page was code-free before:
  *  the caller must then drop direct write pointers to it. */
