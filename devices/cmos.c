@@ -299,10 +299,13 @@ static void write_b(struct cmos_state *s, uint8_t value)
     s->ram[REG_B] = (uint8_t)(value & B_SET ? value & ~B_UIE : value);
 }
 
-/* Around every write the time is written down and read back: whatever changes its meaning or its
- * running then does what it should. */
+/* Around every write the time is written down and read back: whatever changes it or its running then
+ * does what it should. Another format chosen while it runs is the same time in that format (the real
+ * chip would keep the bytes and misread them). */
 static void write_data(struct cmos_state *s, uint64_t pulse, uint8_t value)
 {
+    bool ran = is_running(s);
+
     freeze(s, pulse);
     switch (s->index) {
     case REG_A: write_a(s, pulse, value); break;
@@ -311,7 +314,10 @@ static void write_data(struct cmos_state *s, uint64_t pulse, uint8_t value)
     case REG_D: break;
     default: s->ram[s->index] = value; break;
     }
-    thaw(s, pulse);
+    if (ran && s->index == REG_B)
+        freeze(s, pulse);
+    else
+        thaw(s, pulse);
 }
 
 static uint64_t read(void *chip, unsigned cpu, uint32_t reg, unsigned n)
