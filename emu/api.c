@@ -168,6 +168,13 @@ rs_status rs_break_remove(rs_machine *m, uint64_t linear)
     return machine_fail(m, RS_E_ARG, "no breakpoint at 0x%llx", (unsigned long long)linear);
 }
 
+bool rs_break_at(const rs_machine *m, unsigned index, uint64_t *linear)
+{
+    if (index >= m->breaks) return false;
+    if (linear) *linear = m->break_at[index];
+    return true;
+}
+
 rs_status rs_input_at(rs_machine *m, uint64_t cycle, unsigned channel, const void *bytes, size_t n)
 {
     if (!m) return RS_E_ARG;
@@ -387,6 +394,23 @@ bool rs_cpu_feature(const char *model, unsigned index, const char **name, bool *
     if (on) *on = f.on[index];
     if (gap) *gap = !row->have;
     return true;
+}
+
+/* Features that a model may name and that have no handlers. Instructions: arch/isa.def against ops.def. */
+const char *rs_gap(unsigned index)
+{
+    static const struct {
+        bool have;
+        const char *text;
+    } features[] = {
+#define FEATURE(id, name, leaf, sub, reg, bit, have, cr4, level, text) {have, "feature " name ": " text},
+#include "arch/features.def"
+#undef FEATURE
+    };
+
+    for (size_t i = 0; i < sizeof features / sizeof *features; i++)
+        if (!features[i].have && index-- == 0) return features[i].text;
+    return NULL;
 }
 
 const char *rs_cost_profile(unsigned index, const char **description)

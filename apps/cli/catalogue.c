@@ -1,0 +1,204 @@
+/*
+ * catalogue.c - `ringside rules`, `events`, `cpus`, `version`: what the library knows, as text or JSON.
+ */
+#include <jansson.h>
+#include <ringside/ringside.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "exit.h"
+#include "text.h"
+#include "verbs.h"
+
+/* Is this name among the words, or were no words given? */
+static bool asked(const struct settings *s, const char *name)
+{
+    for (unsigned i = 0; i < s->words.count; i++)
+        if (strcasecmp(s->words.item[i], name) == 0) return true;
+    return s->words.count == 0;
+}
+
+static int dump(json_t *o)
+{
+    bool ok = o && json_dumpf(o, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
+
+    json_decref(o);
+    return ok ? EXIT_DONE : EXIT_HOST;
+}
+
+/* Every word must be known: names the first that is not. */
+static int known(const struct settings *s, const char *what, bool (*is)(const char *name))
+{
+    for (unsigned i = 0; i < s->words.count; i++) {
+        if (is(s->words.item[i])) continue;
+        fprintf(stderr, "ringside: no %s '%s'\n", what, s->words.item[i]);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+/* ---- rules ------------------------------------------------------------------------------------------------ */
+
+static bool is_rule(const char *name)
+{
+    struct rs_rule_info r;
+
+    for (unsigned id = 1; rs_rule_info(id, &r); id++)
+        if (strcasecmp(r.name, name) == 0) return true;
+    return false;
+}
+
+static void rule_full(const struct rs_rule_info *r)
+{
+    printf("%s: %s\n  raises   %s, error code %s\n  subject  %s\n  manual   %s\n", r->name, r->statement, r->fault,
+           r->error, r->subject, r->manual);
+}
+
+int verb_rules(const struct settings *s)
+{
+    json_t *list = s->json ? json_array() : NULL;
+    struct rs_rule_info r;
+    int status = known(s, "rule", is_rule);
+
+    if (status >= 0) return status;
+    for (unsigned id = 1; rs_rule_info(id, &r); id++) {
+        if (!asked(s, r.name)) continue;
+        if (s->json)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", r.name, "fault", r.fault,
+                                                  "error", r.error, "subject", r.subject, "manual", r.manual,
+                                                  "statement", r.statement));
+        else if (s->words.count)
+            rule_full(&r);
+        else
+            printf("%-18s %-4s %s  [%s]\n", r.name, r.fault, r.statement, r.manual);
+    }
+    return s->json ? dump(list) : EXIT_DONE;
+}
+
+/* ---- events ------------------------------------------------------------------------------------------------ */
+
+static bool is_event(const char *name)
+{
+    struct rs_event_info e;
+
+    for (unsigned kind = 0; rs_event_info(kind, &e); kind++)
+        if (strcasecmp(e.name, name) == 0) return true;
+    return false;
+}
+
+int verb_events(const struct settings *s)
+{
+    json_t *list = s->json ? json_array() : NULL;
+    struct rs_event_info e;
+    int status = known(s, "event", is_event);
+
+    if (status >= 0) return status;
+    for (unsigned kind = 0; rs_event_info(kind, &e); kind++) {
+        if (!asked(s, e.name)) continue;
+        if (s->json) {
+            json_array_append_new(list, json_pack("{s:s, s:s, s:[s,s,s,s], s:s}", "name", e.name, "group", e.group,
+                                                  "words", e.words[0], e.words[1], e.words[2], e.words[3],
+                                                  "statement", e.statement));
+            continue;
+        }
+        printf("%-10s %-9s %s\n", e.name, e.group, e.statement);
+        for (unsigned i = 0; s->words.count && i < 4; i++)
+            if (*e.words[i]) printf("  word %u  %s\n", i, e.words[i]);
+    }
+    return s->json ? dump(list) : EXIT_DONE;
+}
+
+/* ---- cpus --------------------------------------------------------------------------------------------------- */
+
+static bool is_cpu(const char *name)
+{
+    const char *model;
+
+    for (unsigned i = 0; (model = rs_cpu_model(i, NULL)) != NULL; i++)
+        if (strcmp(model, name) == 0) return true;
+    return false;
+}
+
+static void features(const char *model)
+{
+    const char *name;
+    bool on, gap;
+    unsigned column = 0;
+
+    for (unsigned i = 0; rs_cpu_feature(model, i, &name, &on, &gap); i++) {
+        if (!on) continue;
+        column += (unsigned)printf("%s%s", column ? " " : "  ", name);
+        if (column < 90) continue;
+        printf("\n");
+        column = 0;
+    }
+    if (column) printf("\n");
+}
+
+static json_t *cpu_json(const char *model, const char *description)
+{
+    json_t *on_list = json_array();
+    const char *name;
+    bool on, gap;
+
+    for (unsigned i = 0; rs_cpu_feature(model, i, &name, &on, &gap); i++)
+        if (on) json_array_append_new(on_list, json_string(name));
+    return json_pack("{s:s, s:s, s:o}", "name", model, "description", description, "features", on_list);
+}
+
+static int gaps(void)
+{
+    const char *text;
+
+    for (unsigned i = 0; (text = rs_gap(i)) != NULL; i++) printf("%s\n", text);
+    return EXIT_DONE;
+}
+
+int verb_cpus(const struct settings *s)
+{
+    json_t *list = s->json ? json_array() : NULL;
+    const char *model, *description = "";
+    int status = known(s, "processor model", is_cpu);
+
+    if (status >= 0) return status;
+    if (s->gaps) return gaps();
+    for (unsigned i = 0; (model = rs_cpu_model(i, &description)) != NULL; i++) {
+        if (!asked(s, model)) continue;
+        if (s->json) {
+            json_array_append_new(list, cpu_json(model, description));
+            continue;
+        }
+        printf("%-12s %s\n", model, description);
+        if (s->words.count) features(model);
+    }
+    return s->json ? dump(list) : EXIT_DONE;
+}
+
+/* ---- version --------------------------------------------------------------------------------------------------- */
+
+static void defaults(void)
+{
+    static const char *const line[] = {
+        "--cpu x86-64-v3", "--cost teaching", "--tier fast", "--smp 1", "--mem 256M",
+        "--hz (the cost profile's)", "--seed 0", "--epoch 2026-01-01T00:00:00Z",
+        "--pace off (real on a terminal)", "--engine fast", "--serial stdio",
+        "--ram-budget (all of --mem)", "--trace (nothing; with --trace-out: crossing,refused)",
+        "--trace-out (stderr)", "--trace-format text", "--on-reset exit", "--on-triple-fault exit",
+    };
+    const char *name, *description;
+
+    printf("defaults:\n");
+    for (size_t i = 0; i < sizeof line / sizeof *line; i++) printf("  %s\n", line[i]);
+    printf("cost profiles:\n");
+    for (unsigned i = 0; (name = rs_cost_profile(i, &description)) != NULL; i++)
+        printf("  %-10s %s\n", name, description);
+}
+
+int verb_version(const struct settings *s)
+{
+    printf("ringside %s (ABI %d, event schema %d, snapshot %d)\n", rs_version(), RS_ABI_VERSION,
+           RS_EVENT_SCHEMA_VERSION, RS_SNAPSHOT_VERSION);
+    if (s->verbose) defaults();
+    return EXIT_DONE;
+}
