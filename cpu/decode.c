@@ -269,7 +269,7 @@ static enum shape shape_of(const struct pick *p)
 
 #define CORE_HANDLERS(M)                                                                           \
     M(mov_moffs_load) M(mov_moffs_store) M(lea_g) M(push_r) M(push_i) M(push_m) M(pop_r) M(pop_m)   \
-    M(push_r_64) M(push_i_64) M(pop_r_64) M(xchg) M(mul) M(imul1) M(imul2) M(imul3)                \
+    M(push_r_64) M(push_i_64) M(pop_r_64) M(xchg) M(xchg_bx) M(mul) M(imul1) M(imul2) M(imul3)                \
     M(imul_rr_32) M(imul_rr_64) M(imul_ri_32) M(imul_ri_64) M(div) M(idiv) M(jcxz) M(loop)         \
     M(loope) M(loopne) M(jmp_g) M(jmp_ind) M(jmp_same) M(jmp_far_page) M(jmp_r_64) M(jmp_mb_64)    \
     M(jmp_mx_64) M(call_g) M(call_ind) M(call_same) M(call_64) M(call_r_64) M(ret_g) M(ret_64)
@@ -377,6 +377,7 @@ static op_fn core_xchg(const struct pick *p, int kind_)
     if (!(o->flags & OPF_MEM)) {
         o->reg = reg_code(p->ops[0].reg.value);
         o->rm = reg_code(p->ops[1].reg.value);
+        if (o->width == 2 && o->reg == R_RBX && o->rm == R_RBX) return op_xchg_bx;
     }
     return op_xchg;
 }

@@ -218,6 +218,9 @@ OP(xchg)
     return STEP_NEXT;
 }
 
+/* XCHG BX,BX: nothing, or Bochs' magic break where the configuration asks for it */
+OP(xchg_bx) { return c->magic_break ? STEP_BREAK : STEP_NEXT; }
+
 /* ---- CMOVcc -----------------------------------------------------------------------------------------------
  * The source is always read; a 32-bit destination is zero-extended even when nothing moves. */
 

@@ -64,7 +64,8 @@ enum step {
     STEP_FAULT,  /* c->fault is set, nothing was committed */
     STEP_HALT,   /* done, and halted */
     STEP_REPEAT, /* a REP is interrupted between iterations: registers are updated, RIP stays */
-    STEP_GAP     /* known, promised, not there: c->gap names it */
+    STEP_GAP,    /* known, promised, not there: c->gap names it */
+    STEP_BREAK   /* done, and the machine shall stop (magic break) */
 };
 
 /** op_finish - what a plain body's verdict means for the chain (run.c). */

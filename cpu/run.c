@@ -79,6 +79,7 @@ const struct op *op_finish(struct cpu *c, const struct op *o, enum step s)
         c->halted = true;
         return chain_exit(c, EXIT_HALT);
     case STEP_REPEAT: chain_close(c, o); return chain_exit(c, EXIT_NEXT);
+    case STEP_BREAK: chain_close(c, o + 1); return chain_exit(c, EXIT_BREAK);
     case STEP_GAP: break;
     }
     chain_close(c, o);
