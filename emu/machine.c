@@ -293,7 +293,7 @@ rs_status machine_boot(rs_machine *m)
     interrupts_line(&m->cpu, board_intr_level(&m->board));
     ledger_forget(&m->ledger);
     observers_changed(m);
-    return m->boot.kind == BOOT_FLAT ? load_flat(m) : load_multiboot(m);
+    return m->boot.kind == BOOT_FLAT ? boot_flat(m) : boot_multiboot(m);
 }
 
 /* ---- inputs ------------------------------------------------------------------------------------------------ */

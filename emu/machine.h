@@ -90,8 +90,8 @@ void machine_destroy(rs_machine *m);
 void machine_boot_free(rs_machine *m);
 /** Start what is in m->boot: RAM cleared, CPU and board reset, image placed. */
 rs_status machine_boot(rs_machine *m);
-rs_status load_multiboot(rs_machine *m);
-rs_status load_flat(rs_machine *m);
+rs_status boot_multiboot(rs_machine *m);
+rs_status boot_flat(rs_machine *m);
 
 rs_status machine_run(rs_machine *m, const struct rs_limits *limits, struct rs_stop_info *stop);
 /** Ask for a stop at the next boundary; an earlier wish is not overwritten. */

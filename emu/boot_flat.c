@@ -1,5 +1,5 @@
 /*
- * load_flat.c - an image without headers: bytes to a physical address, the CPU to an entry point.
+ * boot_flat.c - start an image without headers: bytes to a physical address, the CPU to an entry point.
  */
 #include "emu/entry.h"
 #include "emu/image.h"
@@ -29,7 +29,7 @@ static rs_status flat_check(rs_machine *m)
     return RS_OK;
 }
 
-rs_status load_flat(rs_machine *m)
+rs_status boot_flat(rs_machine *m)
 {
     const struct boot *b = &m->boot;
     rs_status status = flat_check(m);
