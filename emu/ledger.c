@@ -14,19 +14,28 @@ _Static_assert(RS_CAT_USER == 0 && RS_CAT_KERNEL == 1 && FIRST_DYNAMIC == 2, "dy
 
 /* ---- sums ------------------------------------------------------------------------------------- */
 
+/* One pass word by word: the last charge may still be in the host's store buffer, from which wider
+ * loads are not forwarded. */
 static void sums_now(const struct cpu *c, struct ledger_sums *out)
 {
+    uint64_t dynamic = 0;
+
     out->ticks = cpu_now(c);
     out->insns = cpu_insns(c);
     out->tlb_misses = c->mmu.tlb_misses;
-    memcpy(out->category, c->category, sizeof out->category);
+    out->category[RS_CAT_USER] = out->category[RS_CAT_KERNEL] = 0;
+    for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) {
+        out->category[i] = c->category[i];
+        dynamic += c->category[i];
+    }
+    out->dynamic = dynamic;
 }
 
-static uint64_t dynamic_of(const uint64_t category[RS_CAT_COUNT])
+static uint64_t dynamic_of(const struct cpu *c)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) sum += category[i];
+    for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) sum += c->category[i];
     return sum;
 }
 
@@ -35,6 +44,7 @@ static void sums_add(struct ledger_sums *to, const struct ledger_sums *what)
     to->ticks += what->ticks;
     to->insns += what->insns;
     to->tlb_misses += what->tlb_misses;
+    to->dynamic += what->dynamic;
     for (unsigned i = 0; i < RS_CAT_COUNT; i++) to->category[i] += what->category[i];
 }
 
@@ -43,6 +53,7 @@ static void sums_sub(struct ledger_sums *from, const struct ledger_sums *what)
     from->ticks -= what->ticks;
     from->insns -= what->insns;
     from->tlb_misses -= what->tlb_misses;
+    from->dynamic -= what->dynamic;
     for (unsigned i = 0; i < RS_CAT_COUNT; i++) from->category[i] -= what->category[i];
 }
 
@@ -139,6 +150,7 @@ static void derive_start(const struct cpu *c, unsigned how, bool changes, uint64
     uint64_t *priced = &out->category[price_category(event)], *walks = &out->category[RS_CAT_WALK];
     *priced -= price < *priced ? price : *priced;
     *walks -= rest < *walks ? rest : *walks;
+    out->dynamic -= elapsed < out->dynamic ? elapsed : out->dynamic;
     out->ticks = start_tick;
 }
 
@@ -188,7 +200,7 @@ static void emit_item(const struct cpu *c, unsigned how, uint64_t head, unsigned
 static void emit_bill(const struct cpu *c, unsigned how, uint64_t head, const struct ledger_sums *sums)
 {
     if (!ev_wanted(c, RS_EV_BILL_ITEM)) return;
-    emit_item(c, how, head, RS_CAT_KERNEL, sums->insns, sums->ticks - dynamic_of(sums->category));
+    emit_item(c, how, head, RS_CAT_KERNEL, sums->insns, sums->ticks - sums->dynamic);
     for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++)
         emit_item(c, how, head, i, i == RS_CAT_WALK ? sums->tlb_misses : 0, sums->category[i]);
 }
@@ -227,10 +239,8 @@ static struct ledger_frame *top_frame(struct ledger_stack *s)
 
 /* Instruction time since the last crossing belongs to the ring that is being left. Deliveries are
  * dynamic charges only, so it does not matter how much of one is already booked. */
-static void book_ring(struct ledger_stack *s, const struct cpu *c, unsigned from_cpl)
+static void book_ring(struct ledger_stack *s, uint64_t instructions, unsigned from_cpl)
 {
-    uint64_t instructions = cpu_now(c) - dynamic_of(c->category);
-
     s->static_ticks[from_cpl & 3] += instructions - s->static_last;
     s->static_last = instructions;
 }
@@ -252,7 +262,7 @@ static void enter(void *ctx, struct cpu *c, unsigned how, uint32_t number, unsig
     f->has_nested = false;
     f->head = 0;
     l->crossings[how]++;
-    book_ring(s, c, from_cpl);
+    book_ring(s, f->start.ticks - f->start.dynamic, from_cpl);
     if (is_listened(c)) f->head = emit_cross(c, how, number, from_cpl, true, &f->start);
 }
 
@@ -264,35 +274,33 @@ static void add_nested(struct ledger_frame *outer, const struct ledger_sums *tot
     sums_add(&outer->nested, total);
 }
 
-/* The row gets the frame's own share: from its start to now, without what was nested inside. */
-static void book_row(struct ledger *l, const struct ledger_frame *f, const struct cpu *c)
+/* The row gets the frame's own share: from its start to now, without what was nested inside. Returns
+ * the sum of all dynamic charges up to now. */
+static uint64_t book_row(struct ledger *l, const struct ledger_frame *f, const struct cpu *c)
 {
     static const struct ledger_sums none;
     const struct ledger_sums *nested = f->has_nested ? &f->nested : &none;
     struct rs_ledger_row *row = &l->row[f->row];
-    uint64_t ticks = cpu_now(c) - f->start.ticks - nested->ticks, dynamic = 0;
+    uint64_t ticks = cpu_now(c) - f->start.ticks, dynamic = 0;
 
     for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) {
-        uint64_t part = c->category[i] - f->start.category[i] - nested->category[i];
-        row->category[i] += part;
+        uint64_t part = c->category[i] - f->start.category[i];
         dynamic += part;
+        row->category[i] += part - nested->category[i];
     }
-    row->category[RS_CAT_KERNEL] += ticks - dynamic;
+    row->category[RS_CAT_KERNEL] += ticks - dynamic - (nested->ticks - nested->dynamic);
     row->insns += cpu_insns(c) - f->start.insns - nested->insns;
     row->tlb_misses += c->mmu.tlb_misses - f->start.tlb_misses - nested->tlb_misses;
-    row_count(row, ticks);
-    l->crossing_ticks[f->how] += ticks;
+    row_count(row, ticks - nested->ticks);
+    l->crossing_ticks[f->how] += ticks - nested->ticks;
+    return f->start.dynamic + dynamic;
 }
 
-static void close_frame(struct ledger *l, struct ledger_stack *s, const struct cpu *c)
+/* What the frame around it and listeners want to know of a frame that was just taken off. */
+static void tell_closed(struct ledger_stack *s, const struct ledger_frame *f, const struct cpu *c)
 {
-    const struct ledger_frame *f = top_frame(s);
-
-    book_row(l, f, c);
-    s->top--;
-    s->depth--;
-    if (!s->depth && !is_listened(c)) return;
     struct ledger_sums total;
+
     sums_now(c, &total);
     sums_sub(&total, &f->start);
     if (s->depth) add_nested(top_frame(s), &total);
@@ -302,6 +310,18 @@ static void close_frame(struct ledger *l, struct ledger_stack *s, const struct c
     emit_bill(c, f->how, end, &total);
 }
 
+/* Returns the sum of all dynamic charges up to now. */
+static uint64_t close_frame(struct ledger *l, struct ledger_stack *s, const struct cpu *c)
+{
+    const struct ledger_frame *f = top_frame(s);
+    uint64_t dynamic = book_row(l, f, c);
+
+    s->top--;
+    s->depth--;
+    if (s->depth || is_listened(c)) tell_closed(s, f, c);
+    return dynamic;
+}
+
 static void leave(void *ctx, struct cpu *c, unsigned how, unsigned from_cpl, uint64_t start_tick)
 {
     struct ledger *l = ctx;
@@ -309,10 +329,9 @@ static void leave(void *ctx, struct cpu *c, unsigned how, unsigned from_cpl, uin
 
     if (how >= RS_X_COUNT) return;
     l->crossings[how]++;
-    book_ring(s, c, from_cpl);
-    bool tell = c->cpl != from_cpl && is_listened(c);
-    struct ledger_sums start = {0};
-    if (tell) start = started(s, c, how, from_cpl, start_tick)->start;
+    /* the slot above the stack keeps the return's own snapshot while frames are closed below it */
+    const struct ledger_sums *start = NULL;
+    if (c->cpl != from_cpl && is_listened(c)) start = &started(s, c, how, from_cpl, start_tick)->start;
     s->has_begun = false;
     /* frames from further in can never be returned to any more */
     struct ledger_frame *f = top_frame(s);
@@ -321,9 +340,10 @@ static void leave(void *ctx, struct cpu *c, unsigned how, unsigned from_cpl, uin
         f = top_frame(s);
     }
     bool matched = f && f->from_cpl == c->cpl;
-    if (tell) emit_cross(c, how, matched ? f->number : 0, from_cpl, false, &start);
-    if (matched) close_frame(l, s, c);
-    else l->unmatched++;
+    if (start) emit_cross(c, how, matched ? f->number : 0, from_cpl, false, start);
+    l->unmatched += !matched;
+    uint64_t dynamic = matched ? close_frame(l, s, c) : dynamic_of(c);
+    book_ring(s, cpu_now(c) - dynamic, from_cpl);
 }
 
 /* ---- life and questions --------------------------------------------------------------------------- */
@@ -363,7 +383,7 @@ static void read_cpu(const struct ledger *l, const struct cpu *c, struct rs_ledg
     uint64_t by_level[4], now = cpu_now(c);
 
     memcpy(by_level, s->static_ticks, sizeof by_level);
-    by_level[c->cpl & 3] += now - dynamic_of(c->category) - s->static_last;
+    by_level[c->cpl & 3] += now - dynamic_of(c) - s->static_last;
     out->category[RS_CAT_USER] += by_level[3];
     out->category[RS_CAT_KERNEL] += by_level[0] + by_level[1] + by_level[2];
     for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) out->category[i] += c->category[i];

@@ -35,7 +35,8 @@
 /** A reading of everything that is summed up. */
 struct ledger_sums {
     uint64_t ticks, insns, tlb_misses;
-    uint64_t category[RS_CAT_COUNT]; /* user and kernel unused: what is left of ticks */
+    uint64_t dynamic;                /* sum over category; the rest of ticks is instruction time */
+    uint64_t category[RS_CAT_COUNT]; /* user and kernel unused */
 };
 
 struct ledger_frame {
