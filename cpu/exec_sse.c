@@ -213,20 +213,6 @@ OP(pmovmskb)
 
 /* ---- shuffles: destination d (also the first source), second source s, immediate ------------------- */
 
-#define SHUFFLE(name, statement)                                                                   \
-    OP(name)                                                                                       \
-    {                                                                                              \
-        union xmm room, r = c->xmm[o->reg];                                                        \
-        const union xmm *d = &c->xmm[o->reg], *s = xmm_source(c, o, &room, 16);                    \
-        unsigned imm = (uint8_t)o->imm;                                                            \
-        if (!s) return STEP_FAULT;                                                                 \
-        (void)imm;                                                                                 \
-        (void)d;                                                                                   \
-        statement;                                                                                 \
-        c->xmm[o->reg] = r;                                                                        \
-        return STEP_NEXT;                                                                          \
-    }
-
 static inline void words_by(uint16_t *to, const uint16_t *from, unsigned imm)
 {
     for (unsigned i = 0; i < 4; i++) to[i] = from[imm >> 2 * i & 3];

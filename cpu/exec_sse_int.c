@@ -2,41 +2,10 @@
  * exec_sse_int.c - SSE2 packed integers and bitwise logic: element by element, no flags, no
  * exceptions but those of the memory operand (16 bytes, aligned).
  *
- * PACKED(name, type, expression): destination d, source s and result are vectors of `type`; the
- * expression is the instruction. Where no vector operator says it, EACH computes one element from
- * x of d and y of s.
+ * PACKED, EACH and PACK (exec_xmm.h) stamp out one handler a line: the expression is the instruction.
  * Manual: SDM 2A "ANDPS"; SDM 2B "PADDB/PADDW/PADDD/PADDQ" and the other instructions by name.
  */
 #include "cpu/exec_xmm.h"
-
-#define PACKED(name, type, expression)                                                             \
-    OP(name)                                                                                       \
-    {                                                                                              \
-        union xmm room;                                                                            \
-        const union xmm *source = xmm_source(c, o, &room, 16);                                     \
-        type d, s, r;                                                                              \
-        if (!source) return STEP_FAULT;                                                            \
-        memcpy(&s, source, 16);                                                                    \
-        memcpy(&d, &c->xmm[o->reg], 16);                                                           \
-        r = (type)(expression);                                                                    \
-        memcpy(&c->xmm[o->reg], &r, 16);                                                           \
-        return STEP_NEXT;                                                                          \
-    }
-
-/* field: the members of union xmm that are written; wide: the signed or unsigned type of x and y */
-#define EACH(name, field, wide, as, expression)                                                    \
-    OP(name)                                                                                       \
-    {                                                                                              \
-        union xmm room, r;                                                                         \
-        const union xmm *d = &c->xmm[o->reg], *s = xmm_source(c, o, &room, 16);                    \
-        if (!s) return STEP_FAULT;                                                                 \
-        for (unsigned i = 0; i < sizeof(r.field) / sizeof(r.field[0]); i++) {                      \
-            wide x = (as)d->field[i], y = (as)s->field[i];                                         \
-            r.field[i] = (__typeof__(r.field[0]))(expression);                                     \
-        }                                                                                          \
-        c->xmm[o->reg] = r;                                                                        \
-        return STEP_NEXT;                                                                          \
-    }
 
 /* ---- logic -------------------------------------------------------------------------------------- */
 
@@ -55,12 +24,6 @@ PACKED(psubb, u8x16, d - s)
 PACKED(psubw, u16x8, d - s)
 PACKED(psubd, u32x4, d - s)
 PACKED(psubq, u64x2, d - s)
-
-static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
-static inline uint8_t clamp_u8(int v) { return (uint8_t)clamp(v, 0, 255); }
-static inline uint8_t clamp_i8(int v) { return (uint8_t)clamp(v, -128, 127); }
-static inline uint16_t clamp_u16(int v) { return (uint16_t)clamp(v, 0, 65535); }
-static inline uint16_t clamp_i16(int v) { return (uint16_t)clamp(v, -32768, 32767); }
 
 EACH(paddsb, u8, int, int8_t, clamp_i8(x + y))
 EACH(paddsw, u16, int, int16_t, clamp_i16(x + y))
@@ -124,21 +87,7 @@ EACH(pmaxub, u8, uint8_t, uint8_t, x > y ? x : y)
 EACH(pminsw, u16, int16_t, int16_t, x < y ? x : y)
 EACH(pmaxsw, u16, int16_t, int16_t, x > y ? x : y)
 
-/* ---- packing with saturation: d's elements below, s's above ---------------------------------------------- */
-
-#define PACK(name, to, from, signed_from, clamped)                                                 \
-    OP(name)                                                                                       \
-    {                                                                                              \
-        union xmm room, r;                                                                         \
-        const union xmm *d = &c->xmm[o->reg], *s = xmm_source(c, o, &room, 16);                    \
-        if (!s) return STEP_FAULT;                                                                 \
-        for (unsigned i = 0, n = sizeof(r.from) / sizeof(r.from[0]); i < n; i++) {                 \
-            r.to[i] = clamped((signed_from)d->from[i]);                                            \
-            r.to[n + i] = clamped((signed_from)s->from[i]);                                        \
-        }                                                                                          \
-        c->xmm[o->reg] = r;                                                                        \
-        return STEP_NEXT;                                                                          \
-    }
+/* ---- packing with saturation ------------------------------------------------------------------------- */
 
 PACK(packsswb, u8, u16, int16_t, clamp_i8)
 PACK(packuswb, u8, u16, int16_t, clamp_u8)

@@ -42,4 +42,72 @@ static inline bool xmm_source_low(struct cpu *c, const struct op *o, unsigned n,
     return true;
 }
 
+/* ---- one handler a line -------------------------------------------------------------------------- */
+
+/** Destination d, source s and result are vectors of `type`. */
+#define PACKED(name, type, expression)                                                             \
+    OP(name)                                                                                       \
+    {                                                                                              \
+        union xmm room;                                                                            \
+        const union xmm *source = xmm_source(c, o, &room, 16);                                     \
+        type d, s, r;                                                                              \
+        if (!source) return STEP_FAULT;                                                            \
+        memcpy(&s, source, 16);                                                                    \
+        memcpy(&d, &c->xmm[o->reg], 16);                                                           \
+        r = (type)(expression);                                                                    \
+        memcpy(&c->xmm[o->reg], &r, 16);                                                           \
+        return STEP_NEXT;                                                                          \
+    }
+
+/** Element by element: x of the destination, y of the source, read as type `as`, computed as `wide`. */
+#define EACH(name, field, wide, as, expression)                                                    \
+    OP(name)                                                                                       \
+    {                                                                                              \
+        union xmm room, r;                                                                         \
+        const union xmm *d = &c->xmm[o->reg], *s = xmm_source(c, o, &room, 16);                    \
+        if (!s) return STEP_FAULT;                                                                 \
+        for (unsigned i = 0; i < sizeof(r.field) / sizeof(r.field[0]); i++) {                      \
+            wide x = (as)d->field[i], y = (as)s->field[i];                                         \
+            r.field[i] = (__typeof__(r.field[0]))(expression);                                     \
+        }                                                                                          \
+        c->xmm[o->reg] = r;                                                                        \
+        return STEP_NEXT;                                                                          \
+    }
+
+/** Destination d (also the first source), second source s, result r, immediate imm. */
+#define SHUFFLE(name, ...)                                                                         \
+    OP(name)                                                                                       \
+    {                                                                                              \
+        union xmm room, r = c->xmm[o->reg];                                                        \
+        const union xmm *d = &c->xmm[o->reg], *s = xmm_source(c, o, &room, 16);                    \
+        unsigned imm = (uint8_t)o->imm;                                                            \
+        if (!s) return STEP_FAULT;                                                                 \
+        (void)imm;                                                                                 \
+        (void)d;                                                                                   \
+        __VA_ARGS__;                                                                               \
+        c->xmm[o->reg] = r;                                                                        \
+        return STEP_NEXT;                                                                          \
+    }
+
+static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
+static inline uint8_t clamp_u8(int v) { return (uint8_t)clamp(v, 0, 255); }
+static inline uint8_t clamp_i8(int v) { return (uint8_t)clamp(v, -128, 127); }
+static inline uint16_t clamp_u16(int v) { return (uint16_t)clamp(v, 0, 65535); }
+static inline uint16_t clamp_i16(int v) { return (uint16_t)clamp(v, -32768, 32767); }
+
+/** Packing with saturation: d's elements below, s's above. */
+#define PACK(name, to, from, signed_from, clamped)                                                 \
+    OP(name)                                                                                       \
+    {                                                                                              \
+        union xmm room, r;                                                                         \
+        const union xmm *d = &c->xmm[o->reg], *s = xmm_source(c, o, &room, 16);                    \
+        if (!s) return STEP_FAULT;                                                                 \
+        for (unsigned i = 0, n = sizeof(r.from) / sizeof(r.from[0]); i < n; i++) {                 \
+            r.to[i] = clamped((signed_from)d->from[i]);                                            \
+            r.to[n + i] = clamped((signed_from)s->from[i]);                                        \
+        }                                                                                          \
+        c->xmm[o->reg] = r;                                                                        \
+        return STEP_NEXT;                                                                          \
+    }
+
 #endif
