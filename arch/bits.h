@@ -184,6 +184,7 @@ enum systype {
 /* MSR numbers. SDM 4 */
 enum msr {
     MSR_TSC = 0x10,
+    MSR_PLATFORM_ID = 0x17,
     MSR_APIC_BASE = 0x1b,
     MSR_FEATURE_CONTROL = 0x3a,
     MSR_TSC_ADJUST = 0x3b,

@@ -1,0 +1,488 @@
+/*
+ * deliver.c - exceptions and interrupts through the IDT: gates, stacks, frames; what happens when the
+ * delivery itself faults; double fault and shutdown.
+ *
+ *   deliver > take > take_long | take_protected        a fault in there: second_fault, and again
+ *
+ * At a boundary (c->cur NULL). RIP is the instruction's for FC_FAULT, FC_SOFT and FC_ICEBP (the latter
+ * two push RIP + length), the next one's for the rest. Every descriptor, TSS and gate is read by an
+ * implicit supervisor access; nothing of the processor changes before the last push has succeeded.
+ * Manual: SDM 3A "Exception and Interrupt Handling", "64-Bit Mode Stack Frame", "Interrupt Stack
+ * Table", "Error Code", "Interrupt 8-Double Fault Exception (#DF)"; SDM 2A "INT n/INTO/INT3/INT1".
+ */
+#include "arch/rules.h"
+#include "cpu/protect.h"
+#include "cpu/limit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what is delivered ----------------------------------------------------------------------------------- */
+
+/* One delivery under way. */
+struct delivery {
+    const struct fault *f;
+    struct gate gate;
+    struct desc_ref code;
+    uint64_t rip, flags; /* to be pushed */
+    uint64_t start;
+    unsigned from, cpl;  /* old and new level */
+    bool inner, ist;
+};
+
+static bool is_soft(const struct fault *f) { return f->klass == FC_SOFT; }
+
+static bool is_interrupt(const struct fault *f) { return f->klass == FC_EXTERNAL || f->klass == FC_NMI; }
+
+/* Instructions that ask for a delivery push the address after themselves. */
+static uint64_t pushed_rip(const struct cpu *c, const struct fault *f)
+{
+    uint64_t rip = c->gpr[R_RIPBASE];
+
+    if (f->klass == FC_SOFT || f->klass == FC_ICEBP) rip += f->length;
+    return cpu_64(c) ? rip : (uint32_t)rip;
+}
+
+/** RF in the pushed flags: 1 for faults but code breakpoints, 0 after INT n, INT3, INTO, INT1, else as it
+ *  is. SDM 3B "Resume flag", SDM 3A "Flag Usage By Exception- or Interrupt-Handler Procedure". */
+static uint64_t pushed_flags(const struct cpu *c, const struct fault *f)
+{
+    uint64_t flags = flags_get(c);
+
+    if (f->klass == FC_FAULT && f->vector != VEC_DB) return flags | RF_RF;
+    if (f->klass == FC_SOFT || f->klass == FC_ICEBP) return flags & ~(uint64_t)RF_RF;
+    return flags;
+}
+
+/** Handlers start with TF, NT, RF, VM clear, and IF too behind an interrupt gate. */
+static void enter_flags(struct cpu *c, const struct gate *g)
+{
+    uint64_t clear = RF_TF | RF_NT | RF_RF | RF_VM;
+
+    if (g->type == SYS_INT) clear |= RF_IF;
+    c->flags &= ~clear;
+}
+
+static uint32_t vector_error(const struct fault *f) { return (uint32_t)f->vector * 8 + SELEC_IDT; }
+
+/* ---- gate and code segment --------------------------------------------------------------------------------- */
+
+static const uint16_t idt_rules[] = {RS_RULE_IDT_TYPE, RS_RULE_GATE_DPL, RS_RULE_GATE_P};
+static const uint16_t protected_rules[] = {RS_RULE_GATE_CS_TYPE, RS_RULE_GATE_CS_DPL, RS_RULE_GATE_CS_P};
+static const uint16_t long_rules[] = {RS_RULE_GATE_CS_TYPE, RS_RULE_GATE_CS_DPL, RS_RULE_GATE_CS_L,
+                                      RS_RULE_GATE_CS_P};
+static const uint16_t tss_stack_rules[] = {RS_RULE_TSS_SS_RPL, RS_RULE_TSS_SS_DPL, RS_RULE_TSS_SS_TYPE,
+                                           RS_RULE_TSS_SS_P};
+
+/** 1. vector beyond the IDT's limit: #GP(v * 8 + 2 + EXT). 2. gate_idt_judge. */
+static bool read_gate(struct cpu *c, struct delivery *d)
+{
+    const struct fault *f = d->f;
+    bool lma = cpu_long(c);
+    uint64_t at = c->idtr.base + f->vector * (lma ? 16u : 8u), low, high = 0;
+
+    if (!check(c, RS_RULE_IDT_LIMIT, gate_idt_limit_judge(f->vector, c->idtr.limit, lma), f->vector,
+               0, c->idtr.limit, vector_error(f)))
+        return false;
+    if (!mem_read_sys(c, lma ? at : (uint32_t)at, 8, &low)) return false;
+    if (lma && !mem_read_sys(c, at + 8, 8, &high)) return false;
+    d->gate = gate_unpack(low, high, lma);
+    return CHECKS(c, idt_rules, gate_idt_judge(&d->gate, lma, is_soft(f), c->cpl), f->vector,
+                  d->gate.type | (unsigned)d->gate.dpl << 8 | (unsigned)d->gate.present << 16, c->cpl,
+                  vector_error(f));
+}
+
+/** 3. the gate's selector null: #GP(EXT). 4. beyond its table: #GP(sel + EXT). 5. gate_code_judge. */
+static bool read_code(struct cpu *c, struct delivery *d)
+{
+    uint16_t sel = d->gate.selector;
+    enum rs_rule broken;
+    uint16_t attr;
+
+    if (!check(c, RS_RULE_GATE_CS_NULL, !sel_is_null(sel), sel, 0, 0, 0)) return false;
+    if (!desc_read(c, sel, 8, RS_RULE_SEG_TABLE, &d->code)) return false;
+    attr = d->code.d.attr;
+    broken = gate_code_judge(attr, c->cpl, cpu_long(c));
+    if (cpu_long(c)) {
+        if (!CHECKS(c, long_rules, broken, sel, attr, c->cpl, sel_error(sel))) return false;
+    } else if (!CHECKS(c, protected_rules, broken, sel, attr, c->cpl, sel_error(sel))) {
+        return false;
+    }
+    d->cpl = attr_is_conforming(attr) ? c->cpl : attr_dpl(attr);
+    d->inner = d->cpl < c->cpl;
+    return true;
+}
+
+/* ---- commit -------------------------------------------------------------------------------------------------- */
+
+static enum rs_crossing crossing_of(const struct fault *f)
+{
+    switch ((enum fault_class)f->klass) {
+    case FC_FAULT:
+    case FC_TRAP: return RS_X_EXCEPTION;
+    case FC_SOFT:
+    case FC_ICEBP: return RS_X_INT;
+    case FC_EXTERNAL: return RS_X_IRQ;
+    case FC_NMI: break;
+    }
+    return RS_X_NMI;
+}
+
+static void charge(struct cpu *c, const struct delivery *d)
+{
+    if (!d->inner) {
+        cpu_charge_event(c, RS_CAT_TRANSITION, COST_INT_SAME);
+    } else if (is_interrupt(d->f)) {
+        cpu_charge_event(c, RS_CAT_INTERRUPT, COST_INTERRUPT_INNER);
+    } else if (crossing_of(d->f) == RS_X_INT) {
+        cpu_charge_event(c, RS_CAT_TRANSITION, COST_INT_INNER);
+    } else {
+        cpu_charge_event(c, RS_CAT_TRANSITION, COST_EXCEPTION_INNER);
+    }
+    if (d->ist) cpu_charge_event(c, RS_CAT_TRANSITION, COST_IRQ_IST_EXTRA);
+}
+
+/* INT 0x80 out of ring 3 is a system call of the 32-bit convention. */
+static void event_syscall(struct cpu *c, const struct delivery *d)
+{
+    if (d->f->klass != FC_SOFT || d->f->vector != 0x80 || d->from != 3) return;
+    if (ev_wanted(c, RS_EV_SYSCALL))
+        ev_emit(c, RS_EV_SYSCALL, RS_X_INT, c->gpr[R_RAX], c->gpr[R_RBX], c->gpr[R_RCX], c->gpr[R_RDX]);
+}
+
+/* The frame is in memory: registers, level, time, count, ledger. */
+static void commit(struct cpu *c, const struct delivery *d)
+{
+    const struct fault *f = d->f;
+
+    event_syscall(c, d);
+    charge(c, d);
+    seg_fill(c, SEG_CS, (uint16_t)((d->gate.selector & ~3u) | d->cpl), &d->code.d);
+    c->gpr[R_RIPBASE] = d->gate.offset;
+    enter_flags(c, &d->gate);
+    set_mode(c, d->cpl);
+    if (f->klass == FC_SOFT || f->klass == FC_ICEBP) c->insns++;
+    c->shadow = 0;
+    crossing_enter(c, crossing_of(f), f->vector, d->from, d->start);
+}
+
+/* ---- IA-32e mode ------------------------------------------------------------------------------------------------ */
+
+#define TSS64_RSP0 4u
+#define TSS64_IST1 36u
+
+/* The stack to push to: ISTn, RSPn of the new level, or the current one; then down to 16 bytes. */
+static bool choose_stack(struct cpu *c, struct delivery *d, uint64_t *rsp)
+{
+    d->ist = d->gate.ist != 0;
+    *rsp = c->gpr[R_RSP];
+    if (d->ist) {
+        if (!tss_stack_64(c, TSS64_IST1 + 8u * (d->gate.ist - 1u), rsp)) return false;
+    } else if (d->inner) {
+        if (!tss_stack_64(c, TSS64_RSP0 + 8 * d->cpl, rsp)) return false;
+    }
+    *rsp &= ~15ull;
+    return true;
+}
+
+static bool stack_canonical(struct cpu *c, uint64_t rsp, unsigned slots)
+{
+    unsigned bits = c->features->linear_bits;
+    bool ok = mmu_canonical(rsp - 8 * slots, bits) && mmu_canonical(rsp - 1, bits);
+
+    return check(c, RS_RULE_CANON_STACK, ok, rsp - 8 * slots, 8 * slots, bits, 0);
+}
+
+/**
+ * take_long - delivery in IA-32e mode, from 64-bit or compatibility code alike.
+ *   1. read_gate, read_code: the handler is 64-bit code
+ *   2. stack: ISTn whatever the levels; else RSPn on the way in; else the current RSP; slot beyond the
+ *      TSS's limit #TS(TSS + EXT); aligned down to 16
+ *   3. frame not canonical: #SS(EXT); handler's address not canonical: #GP(EXT)
+ *   4. SS, RSP, RFLAGS, CS, RIP and the error code, 8 bytes each, pushed as the new level
+ *   5. on the way in SS becomes null with RPL = the new CPL
+ */
+static bool take_long(struct cpu *c, struct delivery *d)
+{
+    const struct fault *f = d->f;
+    unsigned slots = f->has_error ? 6 : 5;
+    uint64_t frame[6] = {c->seg[SEG_SS].sel, c->gpr[R_RSP], d->flags, c->seg[SEG_CS].sel, d->rip, f->error};
+    uint64_t rsp;
+
+    if (!read_code(c, d) || !choose_stack(c, d, &rsp)) return false;
+    if (!stack_canonical(c, rsp, slots)) return false;
+    if (!target_check(c, d->gate.offset, d->code.d.attr, d->code.d.limit)) return false;
+    for (unsigned i = 0; i < slots; i++) {
+        if (!mem_write_as(c, d->cpl, rsp - 8 * (i + 1), 8, frame[i])) return false;
+    }
+    if (!desc_set_accessed(c, &d->code)) return false;
+
+    c->gpr[R_RSP] = rsp - 8 * slots;
+    if (d->inner) seg_fill_null(c, SEG_SS, (uint16_t)d->cpl);
+    commit(c, d);
+    return true;
+}
+
+/* ---- 32-bit protected mode ---------------------------------------------------------------------------------------- */
+
+#define TSS32_ESP0 4u
+
+/* A stack of 32-bit protected mode: its segment and where it stands. */
+struct stack32 {
+    struct segment s;
+    uint64_t sp;
+};
+
+static uint64_t stack32_at(const struct stack32 *k, unsigned down)
+{
+    uint64_t at = k->sp - down;
+    return k->s.attr & ATTR_DB ? (uint32_t)at : (uint16_t)at;
+}
+
+/** SS:ESP of the new level: slot beyond the TSS's limit #TS(TSS + EXT); SS null #TS(EXT); index, RPL, DPL,
+ *  type #TS(sel + EXT); not present #SS(sel + EXT). SDM 2A "INT n/INTO/INT3/INT1". */
+static bool inner_stack32(struct cpu *c, unsigned cpl, struct stack32 *k, struct desc_ref *r)
+{
+    const struct segment *tss = &c->seg[SEG_TR];
+    uint32_t slot = TSS32_ESP0 + 8 * cpl;
+    uint64_t esp, ss;
+    bool ok = !(tss->attr & ATTR_UNUSABLE) && slot + 7 <= tss->limit;
+
+    if (!check(c, RS_RULE_TSS_LIMIT, ok, tss->sel, tss->attr, tss->limit, sel_error(tss->sel))) return false;
+    if (!mem_read_sys(c, (uint32_t)(tss->base + slot), 4, &esp)) return false;
+    if (!mem_read_sys(c, (uint32_t)(tss->base + slot + 4), 2, &ss)) return false;
+    uint16_t sel = (uint16_t)ss;
+    if (!check(c, RS_RULE_TSS_SS_NULL, !sel_is_null(sel), sel, 0, cpl, 0)) return false;
+    if (!desc_read(c, sel, 8, RS_RULE_TSS_SS_TABLE, r)) return false;
+    if (!CHECKS(c, tss_stack_rules, seg_tss_stack_judge(r->d.attr, sel, cpl), sel, r->d.attr, cpl,
+                sel_error(sel)))
+        return false;
+    k->s = (struct segment){.sel = sel, .attr = r->d.attr, .limit = r->d.limit, .base = r->d.base};
+    k->sp = esp;
+    return true;
+}
+
+/* Room for the frame: #SS(sel + EXT) on a new stack, #SS(EXT) on the current one. */
+static bool stack32_room(struct cpu *c, const struct delivery *d, const struct stack32 *k, unsigned bytes)
+{
+    bool ok = true;
+
+    for (unsigned at = 4; at <= bytes; at += 4) ok = ok && limit_judge(&k->s, stack32_at(k, at), 4);
+    return check(c, d->inner ? RS_RULE_GATE_STACK_LIMIT : RS_RULE_LIMIT_STACK, ok,
+                 d->inner ? k->s.sel : stack32_at(k, bytes), k->s.limit, bytes, sel_error(k->s.sel));
+}
+
+static bool push32(struct cpu *c, const struct delivery *d, const struct stack32 *k, const uint64_t *frame,
+                   unsigned slots)
+{
+    for (unsigned i = 0; i < slots; i++) {
+        uint64_t lin = (uint32_t)(k->s.base + stack32_at(k, 4 * (i + 1)));
+        if (!mem_write_as(c, d->cpl, lin, 4, (uint32_t)frame[i])) return false;
+    }
+    return true;
+}
+
+/**
+ * take_protected - delivery through a 32-bit gate outside IA-32e mode.
+ *   1. read_gate, read_code
+ *   2. inner level: SS:ESP from the TSS, inner_stack32
+ *   3. room on the stack: stack32_room; handler's offset beyond the limit: #GP(EXT)
+ *   4. [SS, ESP,] EFLAGS, CS, EIP [, error code], 4 bytes each, pushed as the new level
+ */
+static bool take_protected(struct cpu *c, struct delivery *d)
+{
+    const struct fault *f = d->f;
+    struct stack32 k = {c->seg[SEG_SS], c->gpr[R_RSP]};
+    struct desc_ref r = {.d.attr = 0};
+    uint64_t frame[6] = {c->seg[SEG_SS].sel, c->gpr[R_RSP], d->flags, c->seg[SEG_CS].sel, d->rip, f->error};
+
+    if (!read_code(c, d)) return false;
+    if (d->inner && !inner_stack32(c, d->cpl, &k, &r)) return false;
+    unsigned skip = d->inner ? 0 : 2, slots = (f->has_error ? 6 : 5) - skip;
+    if (!stack32_room(c, d, &k, 4 * slots)) return false;
+    if (!target_check(c, d->gate.offset, d->code.d.attr, d->code.d.limit)) return false;
+    if (!push32(c, d, &k, frame + skip, slots)) return false;
+    if (!desc_set_accessed(c, &d->code)) return false;
+    if (d->inner && !desc_set_accessed(c, &r)) return false;
+
+    uint64_t sp = stack32_at(&k, 4 * slots);
+    c->gpr[R_RSP] = k.s.attr & ATTR_DB ? sp : (c->gpr[R_RSP] & ~0xffffull) | sp;
+    if (d->inner) seg_fill(c, SEG_SS, k.s.sel, &r.d);
+    commit(c, d);
+    return true;
+}
+
+/* ---- one attempt ----------------------------------------------------------------------------------------------------- */
+
+enum outcome { TAKEN, FAULTED, MISSING };
+
+static enum outcome missing(struct cpu *c, const char *what)
+{
+    gap(c, what);
+    return MISSING;
+}
+
+static enum outcome attempt(struct cpu *c, const struct fault *f)
+{
+    struct delivery d = {.f = f,
+                         .rip = pushed_rip(c, f),
+                         .flags = pushed_flags(c, f),
+                         .start = cpu_now(c),
+                         .from = c->cpl};
+
+    if (!cpu_protected(c)) return missing(c, "delivery in real or virtual-8086 mode");
+    if (!read_gate(c, &d)) return FAULTED;
+    if (cpu_long(c)) return take_long(c, &d) ? TAKEN : FAULTED;
+    if (d.gate.type == SYS_TASK) return missing(c, "task gate");
+    if (d.gate.type != SYS_INT && d.gate.type != SYS_TRAP) return missing(c, "16-bit gate");
+    unsigned tss = attr_system(c->seg[SEG_TR].attr);
+    if (c->cpl != 0 && (tss == SYS_TSS16 || tss == SYS_TSS16_BUSY)) return missing(c, "16-bit TSS");
+    return take_protected(c, &d) ? TAKEN : FAULTED;
+}
+
+static enum outcome take(struct cpu *c, const struct fault *f)
+{
+    enum outcome how;
+
+    crossing_begin(c);
+    c->ext = f->klass != FC_SOFT;
+    how = attempt(c, f);
+    c->ext = false;
+    return how;
+}
+
+/* ---- faults upon faults ------------------------------------------------------------------------------------------------- */
+
+enum severity { BENIGN, CONTRIBUTORY, PAGE_FAULT };
+
+/** How a first or second exception counts. Interrupts and INT n are benign. Pure.
+ *  Manual: SDM 3A "Interrupt 8-Double Fault Exception (#DF)", Table "Interrupt and Exception Classes". */
+static enum severity severity_of(const struct fault *f)
+{
+    const unsigned contributory = 1u << VEC_DE | 1u << VEC_TS | 1u << VEC_NP | 1u << VEC_SS | 1u << VEC_GP |
+                                  1u << VEC_CP;
+
+    if (f->klass != FC_FAULT || f->vector > 31) return BENIGN;
+    if (f->vector == VEC_PF) return PAGE_FAULT;
+    return contributory >> f->vector & 1 ? CONTRIBUTORY : BENIGN;
+}
+
+bool double_fault_judge(const struct fault *first, const struct fault *second)
+{
+    enum severity a = severity_of(first), b = severity_of(second);
+
+    if (a == CONTRIBUTORY) return b == CONTRIBUTORY;
+    if (a == PAGE_FAULT) return b != BENIGN;
+    return false;
+}
+
+/* ---- telling it ------------------------------------------------------------------------------------------------------------ */
+
+/* Appends "#GP(0x32) by IDT_TYPE" to c->gap. */
+static void chain_say(struct cpu *c, const char *before, const struct fault *f)
+{
+    size_t at = strlen(c->gap), room = sizeof c->gap - at;
+    const char *name = vector_name(f->vector);
+    char error[20] = "", who[24] = "", rule[40] = "", cr2[32] = "";
+
+    if (f->klass == FC_SOFT) {
+        snprintf(who, sizeof who, "INT 0x%x", f->vector);
+    } else if (name && f->klass != FC_EXTERNAL) {
+        snprintf(who, sizeof who, "%s", name);
+    } else {
+        snprintf(who, sizeof who, "interrupt %u", f->vector);
+    }
+    if (f->has_error) snprintf(error, sizeof error, "(0x%x)", f->error);
+    if (f->vector == VEC_PF && f->klass == FC_FAULT)
+        snprintf(cr2, sizeof cr2, " at 0x%llx", (unsigned long long)f->cr2);
+    if (f->rule != RS_RULE_NONE) snprintf(rule, sizeof rule, " by %s", rule_name((enum rs_rule)f->rule));
+    snprintf(c->gap + at, room, "%s%s%s%s%s", before, who, error, cr2, rule);
+}
+
+/* Exceptions are announced; interrupts and INT n have events of their own. */
+static void event_fault(struct cpu *c, const struct fault *f)
+{
+    bool exception = !is_interrupt(f) && (f->klass != FC_SOFT || f->vector == VEC_BP || f->vector == VEC_OF);
+
+    if (exception && ev_wanted(c, RS_EV_FAULT))
+        ev_emit_rule(c, RS_EV_FAULT, f->klass, (enum rs_rule)f->rule, 0, f->vector, f->error, f->cr2,
+                     flags_get(c));
+}
+
+/* What an exception does to the processor before any of its delivery: CR2, DR6 and DR7; NMI masking. */
+static void announce(struct cpu *c, const struct fault *f)
+{
+    event_fault(c, f);
+    if (f->klass == FC_NMI) c->nmi_blocked = true;
+    if (f->klass != FC_FAULT && f->klass != FC_TRAP) return;
+    if (f->vector == VEC_PF) c->cr2 = f->cr2;
+    if (f->vector == VEC_DB) {
+        c->dr[6] = (c->dr[6] & ~0xfull) | f->dr6 | DR6_FIXED;
+        c->dr[7] &= ~(uint64_t)DR7_GD;
+    }
+}
+
+/* Everything met since the first event, oldest first. */
+#define CHAIN_MAX 8u
+struct chain {
+    struct fault f[CHAIN_MAX];
+    unsigned n;
+};
+
+/* The end: the causes in words, the last three as an event. */
+static void shutdown(struct cpu *c, const struct chain *k)
+{
+    const struct fault *last = &k->f[k->n - 1];
+
+    c->gap[0] = 0;
+    for (unsigned i = 0; i < k->n; i++) {
+        bool end = i + 1 == k->n;
+        chain_say(c, i == 0 ? "" : end ? "; delivering the double fault: " : "; delivering it: ", &k->f[i]);
+    }
+    if (ev_wanted(c, RS_EV_SHUTDOWN))
+        ev_emit_rule(c, RS_EV_SHUTDOWN, 0, (enum rs_rule)last->rule, 0, k->n > 2 ? fault_word(last - 2) : 0,
+                     k->n > 1 ? fault_word(last - 1) : 0, fault_word(last), 0);
+}
+
+/* What to deliver after `met` got in the way of `now`. */
+static struct fault next_fault(struct cpu *c, const struct fault *now, const struct fault *met)
+{
+    if (!double_fault_judge(now, met)) return *met;
+    struct fault df = {.vector = VEC_DF, .klass = FC_FAULT, .has_error = true};
+
+    c->in_df = true;
+    announce(c, &df);
+    return df;
+}
+
+/**
+ * deliver - take an exception or interrupt; false: shutdown (c->exit EXIT_FAULT) or a gap (EXIT_GAP).
+ * A fault met on the way is delivered instead, or makes a double fault with the one under way, or,
+ * under way with a double fault, is the end. CR2 holds the last page fault's address, whatever it led to.
+ * Manual: SDM 3A "Interrupt 8-Double Fault Exception (#DF)", "Interrupt 14-Page-Fault Exception (#PF)".
+ */
+bool deliver(struct cpu *c, const struct fault *f)
+{
+    struct chain k = {.f = {*f}, .n = 1};
+    struct fault now = *f;
+    enum outcome how;
+
+    c->in_df = false;
+    c->exit = EXIT_NEXT;
+    announce(c, &now);
+    while ((how = take(c, &now)) == FAULTED) {
+        struct fault met = c->fault;
+
+        k.f[k.n++] = met;
+        announce(c, &met);
+        if (c->in_df || k.n == CHAIN_MAX) {
+            shutdown(c, &k);
+            c->exit = EXIT_FAULT;
+            break;
+        }
+        now = next_fault(c, &now, &met);
+    }
+    c->in_df = false;
+    if (how == MISSING) c->exit = EXIT_GAP;
+    return how == TAKEN;
+}

@@ -1,0 +1,182 @@
+/*
+ * msr.c - RDMSR and WRMSR by table (arch/msrs.def), and the time-stamp counter.
+ *
+ * Order: CPL (the caller), an MSR that does not exist, a read-only one, reserved bits, a non-canonical
+ * address: all #GP(0), nothing written.
+ * Manual: SDM 2 "RDMSR", "WRMSR"; SDM 4; SDM 3B "Time-Stamp Counter".
+ */
+#include "cpu/lapic.h"
+#include "cpu/protect.h"
+
+#include <stddef.h>
+
+__extension__ typedef unsigned __int128 u128;
+
+/* ---- the table --------------------------------------------------------------------------------------- */
+
+enum msr_kind { PLAIN, CANON, ZERO, RO, SPECIAL };
+
+struct msr_row {
+    uint32_t index;
+    uint8_t kind;
+    uint16_t feature;
+    size_t field;
+    uint64_t reserved;
+};
+
+#define FEAT_ALWAYS FEAT_COUNT
+/* a row without a field points at one all the same, and never looks */
+#define NONE gap[0]
+static const struct msr_row rows[] = {
+#define MSR(name, feature, kind, field, reserved, text)                                            \
+    {MSR_##name, kind, FEAT_##feature, offsetof(struct cpu, field), reserved},
+#include "arch/msrs.def"
+#undef MSR
+};
+#undef NONE
+
+static const struct msr_row *find(const struct cpu *c, uint32_t index)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct msr_row *r = &rows[i];
+        if (r->index == index)
+            return r->feature == FEAT_ALWAYS || cpu_has(c, (enum feature)r->feature) ? r : NULL;
+    }
+    return NULL;
+}
+
+static uint64_t field_get(const struct cpu *c, const struct msr_row *r)
+{
+    return *(const uint64_t *)(const void *)((const char *)c + r->field);
+}
+
+static void field_put(struct cpu *c, const struct msr_row *r, uint64_t value)
+{
+    *(uint64_t *)(void *)((char *)c + r->field) = value;
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------ */
+
+/* floor(cycles * num / den) of the profile */
+static uint64_t tsc_raw(const struct cpu *c)
+{
+    u128 product = (u128)(cpu_now(c) / TICKS_PER_CYCLE) * c->cost->tsc_num;
+    return (uint64_t)(product / (c->cost->tsc_den ? c->cost->tsc_den : 1));
+}
+
+uint64_t tsc_read(const struct cpu *c) { return tsc_raw(c) + (uint64_t)c->tsc_offset; }
+
+static void tsc_shift(struct cpu *c, uint64_t by)
+{
+    c->tsc_offset = (int64_t)((uint64_t)c->tsc_offset + by);
+    c->tsc_adjust += by;
+}
+
+/* ---- those with a mind of their own ------------------------------------------------------------------------ */
+
+#define MISC_FAST_STRINGS 1u
+#define MISC_UNAVAILABLE (1u << 11 | 1u << 12) /* branch trace and PEBS, read-only */
+
+/** pat_judge - eight memory types of 0, 1, 4, 5, 6, 7. SDM 3A "Page Attribute Table (PAT)". */
+bool pat_judge(uint64_t value)
+{
+    for (unsigned i = 0; i < 64; i += 8) {
+        unsigned type = value >> i & 0xff;
+        if (type > 7 || type == 2 || type == 3) return false;
+    }
+    return true;
+}
+
+static bool reserved_check(struct cpu *c, uint32_t index, bool ok, uint64_t value, uint64_t old)
+{
+    return check(c, RS_RULE_MSR_RSVD, ok, index, value, old, 0);
+}
+
+static uint64_t special_read(const struct cpu *c, uint32_t index)
+{
+    switch (index) {
+    case MSR_EFER: return c->efer;
+    case MSR_TSC: return tsc_read(c);
+    case MSR_TSC_ADJUST: return c->tsc_adjust;
+    case MSR_APIC_BASE: return lapic_base_read(c->lapic);
+    case MSR_PAT: return c->pat;
+    default: return c->misc_enable | MISC_UNAVAILABLE;
+    }
+}
+
+static enum step apic_base_write(struct cpu *c, uint64_t value)
+{
+    bool ok = lapic_base_write(c->lapic, value, c->features->maxphyaddr);
+
+    if (!reserved_check(c, MSR_APIC_BASE, ok, value, lapic_base_read(c->lapic))) return STEP_FAULT;
+    mmu_drop_filter(&c->mmu); /* its page may lie elsewhere now */
+    return STEP_END;
+}
+
+static enum step special_write(struct cpu *c, uint32_t index, uint64_t value)
+{
+    switch (index) {
+    case MSR_EFER: return efer_write(c, value);
+    case MSR_TSC: tsc_shift(c, value - tsc_read(c)); return STEP_END;
+    case MSR_TSC_ADJUST: tsc_shift(c, value - c->tsc_adjust); return STEP_END;
+    case MSR_APIC_BASE: return apic_base_write(c, value);
+    case MSR_PAT:
+        if (!check(c, RS_RULE_MSR_PAT_TYPE, pat_judge(value), index, value, c->pat, 0)) return STEP_FAULT;
+        c->pat = value;
+        return STEP_END;
+    default:
+        if (!reserved_check(c, index, !(value & ~(uint64_t)(MISC_FAST_STRINGS | MISC_UNAVAILABLE)), value,
+                            c->misc_enable))
+            return STEP_FAULT;
+        c->misc_enable = value & MISC_FAST_STRINGS;
+        return STEP_END;
+    }
+}
+
+/* ---- RDMSR, WRMSR --------------------------------------------------------------------------------------------- */
+
+static void event_msr(struct cpu *c, uint32_t index, uint64_t value, bool write)
+{
+    if (ev_wanted(c, RS_EV_MSR)) ev_emit(c, RS_EV_MSR, 0, index, value, write, 0);
+}
+
+enum step msr_read(struct cpu *c, uint32_t index, uint64_t *value)
+{
+    const struct msr_row *r = find(c, index);
+
+    if (!check(c, RS_RULE_MSR_UNKNOWN, r != NULL, index, 0, 0, 0)) return STEP_FAULT;
+    switch ((enum msr_kind)r->kind) {
+    case PLAIN:
+    case CANON: *value = field_get(c, r); break;
+    case ZERO:
+    case RO: *value = 0; break;
+    case SPECIAL: *value = special_read(c, index); break;
+    }
+    event_msr(c, index, *value, false);
+    return STEP_NEXT;
+}
+
+static enum step plain_write(struct cpu *c, const struct msr_row *r, uint64_t value)
+{
+    bool address = r->kind == CANON, stored = r->kind != ZERO;
+    uint64_t old = stored ? field_get(c, r) : 0;
+
+    if (!reserved_check(c, r->index, !(value & r->reserved), value, old)) return STEP_FAULT;
+    if (address && !check(c, RS_RULE_MSR_CANON, mmu_canonical(value, c->features->linear_bits), r->index,
+                          value, old, 0))
+        return STEP_FAULT;
+    if (stored) field_put(c, r, value);
+    return STEP_END;
+}
+
+enum step msr_write(struct cpu *c, uint32_t index, uint64_t value)
+{
+    const struct msr_row *r = find(c, index);
+    enum step s;
+
+    if (!check(c, RS_RULE_MSR_UNKNOWN, r != NULL, index, value, 0, 0)) return STEP_FAULT;
+    if (!check(c, RS_RULE_MSR_READONLY, r->kind != RO, index, value, 0, 0)) return STEP_FAULT;
+    s = r->kind == SPECIAL ? special_write(c, index, value) : plain_write(c, r, value);
+    if (s != STEP_FAULT) event_msr(c, index, value, true);
+    return s;
+}

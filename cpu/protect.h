@@ -1,0 +1,201 @@
+/*
+ * protect.h - what the files of protection share: descriptors and gates as values, the pure judges,
+ * and the wrappers that ask them and report.
+ *
+ * A judge sees only its arguments. One with a single rule answers bool (may it?); one with several
+ * answers the first rule that refuses, in the manual's order, or RS_RULE_NONE. The executor, the log,
+ * rs_explain's kin and the tests call the same judges.
+ */
+#ifndef CPU_PROTECT_H
+#define CPU_PROTECT_H
+
+#include "cpu/cpu.h"
+
+/* ---- reporting (check.c) -------------------------------------------------------------------- */
+
+/** Vector | error code << 8 | has-code << 40: how events pack a fault. */
+uint64_t fault_word(const struct fault *f);
+/** "GATE_DPL"; "" for RS_RULE_NONE. */
+const char *rule_name(enum rs_rule rule);
+/** ev_emit with the header's rule and verdict. */
+uint64_t ev_emit_rule(struct cpu *c, enum rs_event_kind kind, unsigned how, enum rs_rule rule,
+                      unsigned verdict, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3);
+/** Known and promised, not there: c->gap names it. Returns STEP_GAP. */
+enum step gap(struct cpu *c, const char *what);
+
+/** A judge's several rules at once: each rule of the list up to the broken one goes through check().
+ *  Returns broken == RS_RULE_NONE. */
+bool checks(struct cpu *c, const uint16_t *rules, unsigned n, enum rs_rule broken, uint64_t subject,
+            uint64_t in1, uint64_t in2, uint32_t error);
+#define CHECKS(c, rules, broken, subject, in1, in2, error)                                         \
+    checks((c), (rules), sizeof(rules) / sizeof((rules)[0]), (broken), (subject), (in1), (in2), (error))
+
+/* ---- descriptors (segment.c) ------------------------------------------------------------------ */
+
+/** A descriptor unpacked. For a system descriptor of IA-32e mode base has 64 bits and `upper` is
+ *  whether bits 12:8 of its fourth dword are 0. */
+struct descriptor {
+    uint64_t base;
+    uint32_t limit; /* bytes, granularity applied */
+    uint16_t attr;  /* ATTR_* */
+    bool upper;
+};
+/** @high the second 8 bytes of a 16-byte descriptor, 0 for a short one. Pure. */
+struct descriptor desc_unpack(uint64_t low, uint64_t high);
+
+static inline unsigned attr_dpl(uint16_t attr) { return (attr & ATTR_DPL) >> ATTR_DPL_SHIFT; }
+static inline bool attr_is_code(uint16_t attr)
+{
+    return (attr & (ATTR_S | ATTR_CODE)) == (ATTR_S | ATTR_CODE);
+}
+static inline bool attr_is_conforming(uint16_t attr)
+{
+    return (attr & (ATTR_S | ATTR_CODE | ATTR_EC)) == (ATTR_S | ATTR_CODE | ATTR_EC);
+}
+static inline bool attr_is_writable(uint16_t attr)
+{
+    return (attr & (ATTR_S | ATTR_CODE | ATTR_RW)) == (ATTR_S | ATTR_RW);
+}
+/** Data, or code that may be read. */
+static inline bool attr_is_readable(uint16_t attr)
+{
+    return (attr & ATTR_S) && (!(attr & ATTR_CODE) || (attr & ATTR_RW));
+}
+static inline unsigned attr_system(uint16_t attr) { return attr & ATTR_TYPE; }
+
+static inline unsigned sel_rpl(uint16_t selector) { return selector & 3; }
+static inline bool sel_is_null(uint16_t selector) { return (selector & ~3u) == 0; }
+/** As an error code: index and TI, EXT 0. */
+static inline uint32_t sel_error(uint16_t selector) { return selector & ~3u; }
+
+/** A gate unpacked. */
+struct gate {
+    uint64_t offset;
+    uint16_t selector;
+    uint8_t type; /* enum systype */
+    uint8_t dpl, ist, params;
+    bool present;
+    bool system;  /* S=0 */
+    bool upper;   /* bits 12:8 of the fourth dword are 0 */
+};
+/** @wide a 16-byte gate of IA-32e mode. Pure. */
+struct gate gate_unpack(uint64_t low, uint64_t high, bool wide);
+
+/* ---- segment judges (segment.c), all pure ------------------------------------------------------ */
+
+/** Do `bytes` bytes from the selector's descriptor on lie within its table? */
+bool seg_table_judge(uint16_t selector, uint32_t limit, bool usable, unsigned bytes);
+/** DS, ES, FS, GS. SEG_TYPE, SEG_DPL, SEG_P. */
+enum rs_rule seg_data_judge(uint16_t attr, uint16_t selector, unsigned cpl);
+/** SS: SS_RPL_CPL, SS_TYPE, SS_DPL, SS_P. @cpl the new one where a transfer changes it. */
+enum rs_rule seg_stack_judge(uint16_t attr, uint16_t selector, unsigned cpl);
+/** May SS be null? @mode64 the (new) mode is 64-bit. */
+bool seg_stack_null_judge(uint16_t selector, unsigned cpl, bool mode64);
+/** Target of a far JMP or CALL: CS_TYPE, CS_LD, CS_RPL, CS_DPL, CS_P. */
+enum rs_rule seg_code_judge(uint16_t attr, uint16_t selector, unsigned cpl, bool lma);
+/** Target of a far RET or IRET: CS_TYPE, CS_LD, CS_RETURN_RPL, CS_RETURN_DPL, CS_P. */
+enum rs_rule seg_return_judge(uint16_t attr, uint16_t selector, unsigned cpl, bool lma);
+/** LDT_TI, LDT_TYPE, LDT_P, SYS_BASE_CANON. */
+enum rs_rule seg_ldt_judge(const struct descriptor *d, uint16_t selector, bool lma, unsigned bits);
+/** TSS_NULL, TSS_TI, TSS_TYPE, TSS_P, SYS_BASE_CANON. */
+enum rs_rule seg_tss_judge(const struct descriptor *d, uint16_t selector, bool lma, unsigned bits);
+/** SS out of a 32-bit TSS: TSS_SS_RPL, TSS_SS_DPL, TSS_SS_TYPE, TSS_SS_P. */
+enum rs_rule seg_tss_stack_judge(uint16_t attr, uint16_t selector, unsigned cpl);
+/** Does an outer-level return leave this data segment register usable? */
+bool seg_survives_judge(const struct segment *s, unsigned cpl);
+/** LAR, LSL, VERR, VERW: ZF. */
+bool seg_lar_judge(uint16_t attr, uint16_t selector, unsigned cpl, bool lma);
+bool seg_lsl_judge(uint16_t attr, uint16_t selector, unsigned cpl, bool lma);
+bool seg_verify_judge(uint16_t attr, uint16_t selector, unsigned cpl, bool write);
+
+/* ---- segment work (segment.c) ------------------------------------------------------------------- */
+
+/** A descriptor in memory. */
+struct desc_ref {
+    struct descriptor d;
+    uint64_t linear;
+    uint64_t low, high;
+};
+/** Is the descriptor within its table? If so where. No rule is reported. */
+bool desc_find(const struct cpu *c, uint16_t selector, unsigned bytes, uint64_t *linear);
+/** Read a descriptor of 8 or 16 bytes; outside its table `rule` refuses. */
+bool desc_read(struct cpu *c, uint16_t selector, unsigned bytes, enum rs_rule rule, struct desc_ref *r);
+/** Set the accessed bit (a locked write) unless it is set. */
+bool desc_set_accessed(struct cpu *c, struct desc_ref *r);
+/** Judge a null or real SS for (new) CPL and mode and read it; r is zero for a null one. */
+bool stack_segment_check(struct cpu *c, uint16_t selector, unsigned cpl, bool mode64, struct desc_ref *r);
+/** Fill a segment register: no checks. */
+void seg_fill(struct cpu *c, enum seg seg, uint16_t selector, const struct descriptor *d);
+void seg_fill_null(struct cpu *c, enum seg seg, uint16_t selector);
+/** What an outer-level return does to ES, DS, FS, GS. */
+void seg_clear_outer(struct cpu *c, unsigned cpl);
+
+/* ---- gates and instructions (priv.c), pure -------------------------------------------------------- */
+
+/** IDT_TYPE, GATE_DPL, GATE_P. @soft INT n, INT3, INTO. */
+enum rs_rule gate_idt_judge(const struct gate *g, bool lma, bool soft, unsigned cpl);
+/** GATE_CS_TYPE, GATE_CS_DPL, GATE_CS_L, GATE_CS_P. */
+enum rs_rule gate_code_judge(uint16_t attr, unsigned cpl, bool lma);
+/** CALL_GATE_UPPER, CALL_GATE_DPL, CALL_GATE_P. */
+enum rs_rule gate_call_judge(const struct gate *g, uint16_t selector, unsigned cpl);
+bool gate_idt_limit_judge(unsigned vector, uint32_t limit, bool lma);
+
+bool priv_cpl0_judge(unsigned cpl);
+bool priv_cli_judge(unsigned cpl, unsigned iopl);
+bool priv_umip_judge(unsigned cpl, uint64_t cr4);
+bool priv_tsd_judge(unsigned cpl, uint64_t cr4);
+bool priv_pce_judge(unsigned cpl, uint64_t cr4);
+bool priv_fsgsbase_judge(bool mode64, uint64_t cr4);
+/** May ports be used without asking the map? */
+bool priv_iopl_judge(unsigned cpl, unsigned iopl);
+/** Is there a map in this TSS, and does it cover the port? @offset of the two bytes to read. */
+bool priv_io_map_judge(const struct segment *tss, uint16_t base, uint16_t port, uint32_t *offset);
+bool priv_io_bits_judge(uint16_t map, uint16_t port, unsigned n);
+
+/* ---- asking them (priv.c) ------------------------------------------------------------------------- */
+
+bool priv_cpl0(struct cpu *c);
+bool priv_cli(struct cpu *c);
+bool priv_umip(struct cpu *c);
+/** Everything about an access of n bytes to a port. */
+bool priv_io(struct cpu *c, uint16_t port, unsigned n);
+
+/* ---- control registers (control.c), pure ------------------------------------------------------------ */
+
+/** What decides a write of CR0. */
+struct cr0_inputs {
+    uint64_t old, cr4, efer;
+    uint16_t cs_attr, tr_attr;
+};
+enum rs_rule cr0_judge(uint64_t value, const struct cr0_inputs *in);
+bool cr3_judge(uint64_t value, unsigned maxphyaddr, bool pcide);
+/** @known features_cr4() */
+enum rs_rule cr4_judge(uint64_t value, uint64_t old, uint64_t known, uint64_t efer, uint64_t cr3);
+/** @known the bits of EFER that this processor has */
+enum rs_rule efer_judge(uint64_t value, uint64_t old, uint64_t known, uint64_t cr0);
+bool pat_judge(uint64_t value);
+
+/** EFER through WRMSR: checks, side effects, event. */
+enum step efer_write(struct cpu *c, uint64_t value);
+enum step dr_write(struct cpu *c, unsigned dr, uint64_t value);
+enum step dr_read(struct cpu *c, unsigned dr, uint64_t *value);
+
+/* ---- transfers (transfer.c) --------------------------------------------------------------------------- */
+
+/** A new code address judged for the mode of code segment `attr`: CANON_FETCH or LIMIT_FETCH. */
+bool target_check(struct cpu *c, uint64_t rip, uint16_t attr, uint32_t limit);
+/** The stack pointer for an inner level out of a 64-bit TSS: slot of RSPn or ISTn. */
+bool tss_stack_64(struct cpu *c, uint32_t offset, uint64_t *rsp);
+/** Commit a far transfer made by the op in progress: CPL, mode, RIP. Returns STEP_BRANCH. */
+enum step arrive(struct cpu *c, unsigned cpl, uint64_t rip);
+/** Set CPL and recompute the mode, in one go. */
+void set_mode(struct cpu *c, unsigned cpl);
+/** Do these two make a double fault? Pure. */
+bool double_fault_judge(const struct fault *first, const struct fault *second);
+/** Tell the ledger. */
+/** Before the first charge of a crossing. */
+void crossing_begin(struct cpu *c);
+void crossing_enter(struct cpu *c, enum rs_crossing how, uint32_t number, unsigned from, uint64_t start);
+void crossing_leave(struct cpu *c, enum rs_crossing how, unsigned from, uint64_t start);
+
+#endif
