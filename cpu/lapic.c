@@ -18,10 +18,26 @@
 
 /* Register numbers: offset / 16. */
 enum {
-    REG_ID = 0x02, REG_VERSION = 0x03, REG_TPR = 0x08, REG_APR = 0x09, REG_PPR = 0x0a, REG_EOI = 0x0b,
-    REG_RRD = 0x0c, REG_LDR = 0x0d, REG_DFR = 0x0e, REG_SVR = 0x0f, REG_ISR = 0x10, REG_TMR = 0x18,
-    REG_IRR = 0x20, REG_ESR = 0x28, REG_ICR_LOW = 0x30, REG_ICR_HIGH = 0x31, REG_LVT = 0x32,
-    REG_TIMER_INITIAL = 0x38, REG_TIMER_CURRENT = 0x39, REG_TIMER_DIVIDE = 0x3e
+    REG_ID = 0x02,
+    REG_VERSION = 0x03,
+    REG_TPR = 0x08,
+    REG_APR = 0x09,
+    REG_PPR = 0x0a,
+    REG_EOI = 0x0b,
+    REG_RRD = 0x0c,
+    REG_LDR = 0x0d,
+    REG_DFR = 0x0e,
+    REG_SVR = 0x0f,
+    REG_ISR = 0x10,
+    REG_TMR = 0x18,
+    REG_IRR = 0x20,
+    REG_ESR = 0x28,
+    REG_ICR_LOW = 0x30,
+    REG_ICR_HIGH = 0x31,
+    REG_LVT = 0x32,
+    REG_TIMER_INITIAL = 0x38,
+    REG_TIMER_CURRENT = 0x39,
+    REG_TIMER_DIVIDE = 0x3e
 };
 
 #define VERSION (0x14u | (LVT_COUNT - 1u) << 16)
@@ -73,10 +89,19 @@ static uint32_t priority(const struct lapic_state *s)
 }
 
 /* Would this vector, in IRR, be delivered? */
-static bool is_above(const struct lapic_state *s, unsigned vector) { return (vector & 0xf0) > (priority(s) & 0xf0); }
+static bool is_above(const struct lapic_state *s, unsigned vector)
+{
+    return (vector & 0xf0) > (priority(s) & 0xf0);
+}
 
-static unsigned lvt_mode(const struct lapic_state *s, enum lapic_lvt i) { return s->lvt[i] >> 8 & 7; }
-static bool is_masked(const struct lapic_state *s, enum lapic_lvt i) { return s->lvt[i] & LVT_MASKED; }
+static unsigned lvt_mode(const struct lapic_state *s, enum lapic_lvt i)
+{
+    return s->lvt[i] >> 8 & 7;
+}
+static bool is_masked(const struct lapic_state *s, enum lapic_lvt i)
+{
+    return s->lvt[i] & LVT_MASKED;
+}
 static bool is_on(const struct lapic_state *s) { return s->base & LAPIC_BASE_ENABLE; }
 static bool is_software_enabled(const struct lapic_state *s) { return s->svr & SVR_ENABLE; }
 
@@ -104,10 +129,8 @@ static void post(struct lapic_state *s, unsigned vector, bool level)
 {
     if (!is_on(s) || !is_software_enabled(s)) return;
     add_vector(s->irr, vector);
-    if (level)
-        add_vector(s->tmr, vector);
-    else
-        remove_vector(s->tmr, vector);
+    if (level) add_vector(s->tmr, vector);
+    else remove_vector(s->tmr, vector);
 }
 
 /* An error is gathered and, once, interrupts. */
@@ -118,18 +141,14 @@ static void error(struct lapic_state *s, uint32_t what)
 
     s->errors |= what;
     if (!is_new || is_masked(s, LVT_ERROR)) return;
-    if (vector < FIRST_VECTOR)
-        s->errors |= ESR_RECEIVE_VECTOR;
-    else
-        post(s, vector, false);
+    if (vector < FIRST_VECTOR) s->errors |= ESR_RECEIVE_VECTOR;
+    else post(s, vector, false);
 }
 
 static void post_checked(struct lapic_state *s, unsigned vector, bool level)
 {
-    if (vector < FIRST_VECTOR)
-        error(s, ESR_RECEIVE_VECTOR);
-    else
-        post(s, vector, level);
+    if (vector < FIRST_VECTOR) error(s, ESR_RECEIVE_VECTOR);
+    else post(s, vector, level);
 }
 
 /* A pin has risen, or is still up after the end of its level-triggered interrupt. */
@@ -185,7 +204,10 @@ static void end_of_interrupt(struct lapic *l)
 
 /* ---- timer ------------------------------------------------------------------------------------------- */
 
-static uint64_t pulse_now(const struct lapic *l) { return l->w.clock.now(l->w.clock.ctx) / l->w.timer_ticks; }
+static uint64_t pulse_now(const struct lapic *l)
+{
+    return l->w.clock.now(l->w.clock.ctx) / l->w.timer_ticks;
+}
 
 /* Bits 3, 1, 0: 0 = by 2, 1 = by 4, ... 6 = by 128, 7 = by 1. */
 static uint64_t divider(const struct lapic_state *s)
@@ -267,7 +289,8 @@ bool lapic_may_wake(const struct lapic *l)
     const struct lapic_state *s = &l->s;
 
     return s->timer_running && !is_masked(s, LVT_TIMER) && is_on(s) && is_software_enabled(s) &&
-           (s->lvt[LVT_TIMER] & LVT_VECTOR) >= FIRST_VECTOR && is_above(s, s->lvt[LVT_TIMER] & LVT_VECTOR);
+           (s->lvt[LVT_TIMER] & LVT_VECTOR) >= FIRST_VECTOR &&
+           is_above(s, s->lvt[LVT_TIMER] & LVT_VECTOR);
 }
 
 /* ---- interprocessor interrupts ------------------------------------------------------------------------ */
@@ -323,8 +346,10 @@ static void send(struct lapic *l)
         error(&l->s, ESR_SEND_VECTOR);
         return;
     }
-    if (ipi.mode == MODE_INIT && !(low & ICR_ASSERT)) return; /* INIT level de-assert: long without effect */
-    bool self = ipi.shorthand == TO_SELF || (ipi.shorthand != TO_OTHERS && lapic_is_addressed(l, &ipi));
+    if (ipi.mode == MODE_INIT && !(low & ICR_ASSERT))
+        return; /* INIT level de-assert: long without effect */
+    bool self =
+        ipi.shorthand == TO_SELF || (ipi.shorthand != TO_OTHERS && lapic_is_addressed(l, &ipi));
 
     /* By shorthand, only fixed ones may come back to the sender. */
     if (self && (fixed || ipi.shorthand == TO_DEST)) take_ipi(l, &ipi, false);
@@ -370,7 +395,8 @@ uint64_t lapic_read(struct lapic *l, unsigned offset, unsigned n)
     unsigned byte = offset & 15;
 
     if (byte > 3) return 0;
-    return (uint64_t)read_register(l, (offset & 0xfff) >> 4) >> (8 * byte) & UINT64_MAX >> (64 - 8 * n);
+    return (uint64_t)read_register(l, (offset & 0xfff) >> 4) >> (8 * byte) &
+           UINT64_MAX >> (64 - 8 * n);
 }
 
 static void write_lvt(struct lapic *l, enum lapic_lvt i, uint32_t value)
@@ -379,7 +405,8 @@ static void write_lvt(struct lapic *l, enum lapic_lvt i, uint32_t value)
 
     s->lvt[i] = (value & lvt_writable[i]) | (s->lvt[i] & LVT_REMOTE_IRR);
     if (!is_software_enabled(s)) s->lvt[i] |= LVT_MASKED;
-    if ((i == LVT_LINT0 || i == LVT_LINT1) && (s->lvt[i] & LVT_LEVEL) && s->lint[i - LVT_LINT0]) lint_asks(l, i);
+    if ((i == LVT_LINT0 || i == LVT_LINT1) && (s->lvt[i] & LVT_LEVEL) && s->lint[i - LVT_LINT0])
+        lint_asks(l, i);
 }
 
 /* Switching it off by software masks every entry. */
@@ -430,10 +457,8 @@ static void write_register(struct lapic *l, unsigned reg, uint32_t value)
     case REG_TIMER_CURRENT: return;
     default: break;
     }
-    if (reg - REG_LVT < LVT_COUNT)
-        write_lvt(l, (enum lapic_lvt)(reg - REG_LVT), value);
-    else if (reg - REG_ISR >= REG_ESR - REG_ISR)
-        error(s, ESR_REGISTER);
+    if (reg - REG_LVT < LVT_COUNT) write_lvt(l, (enum lapic_lvt)(reg - REG_LVT), value);
+    else if (reg - REG_ISR >= REG_ESR - REG_ISR) error(s, ESR_REGISTER);
 }
 
 void lapic_write(struct lapic *l, unsigned offset, unsigned n, uint64_t value)
@@ -456,7 +481,10 @@ void lapic_set_cr8(struct lapic *l, uint64_t cr8)
 /* All registers but ID and IA32_APIC_BASE; pins are their owners'. */
 static void clear(struct lapic_state *s)
 {
-    *s = (struct lapic_state){.base = s->base, .id = s->id, .dfr = UINT32_MAX, .svr = SVR_RESET,
+    *s = (struct lapic_state){.base = s->base,
+                              .id = s->id,
+                              .dfr = UINT32_MAX,
+                              .svr = SVR_RESET,
                               .lint = {s->lint[0], s->lint[1]}};
     for (unsigned i = 0; i < LVT_COUNT; i++) s->lvt[i] = LVT_MASKED;
 }
@@ -514,7 +542,8 @@ void lapic_restore(struct lapic *l, const struct lapic_state *state)
     renew(l);
 }
 
-void lapic_hash(const struct lapic *l, void *ctx, void (*put)(void *ctx, const void *bytes, size_t n))
+void lapic_hash(const struct lapic *l, void *ctx,
+                void (*put)(void *ctx, const void *bytes, size_t n))
 {
     put(ctx, &l->s, sizeof l->s);
 }

@@ -25,8 +25,8 @@
 
 /** What the APIC tells its core. */
 enum lapic_signal {
-    LAPIC_INTR,   /**< value = the new level of lapic_intr() */
-    LAPIC_NMI,    /**< one has arrived */
+    LAPIC_INTR, /**< value = the new level of lapic_intr() */
+    LAPIC_NMI,  /**< one has arrived */
     LAPIC_INIT,
     LAPIC_STARTUP /**< value = the vector of a SIPI */
 };
@@ -48,7 +48,8 @@ struct lapic_wires {
     uint64_t timer_ticks; /**< machine ticks per pulse of the timer's clock, before its divider */
     void *bus;            /**< the other APICs; may be NULL */
     void (*send)(void *bus, unsigned from, const struct lapic_ipi *ipi); /**< to all others */
-    void (*eoi)(void *bus, uint8_t vector); /**< end of a level-triggered interrupt, for the I/O APIC */
+    void (*eoi)(void *bus,
+                uint8_t vector); /**< end of a level-triggered interrupt, for the I/O APIC */
 };
 
 enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
@@ -89,7 +90,8 @@ void lapic_init_signal(struct lapic *l);
 /** Take over a saved state. */
 void lapic_restore(struct lapic *l, const struct lapic_state *state);
 /** Feed the state as it is now; changes nothing. */
-void lapic_hash(const struct lapic *l, void *ctx, void (*put)(void *ctx, const void *bytes, size_t n));
+void lapic_hash(const struct lapic *l, void *ctx,
+                void (*put)(void *ctx, const void *bytes, size_t n));
 
 /* ---- the core's side ------------------------------------------------------------------------------ */
 
@@ -112,7 +114,10 @@ bool lapic_base_write(struct lapic *l, uint64_t value, unsigned maxphyaddr);
 static inline uint64_t lapic_base_read(const struct lapic *l) { return l->s.base; }
 
 /** Is this physical address one of its registers? */
-static inline bool lapic_at(const struct lapic *l, uint64_t phys) { return (phys ^ l->page) < LAPIC_PAGE; }
+static inline bool lapic_at(const struct lapic *l, uint64_t phys)
+{
+    return (phys ^ l->page) < LAPIC_PAGE;
+}
 /** Registers at offsets 0..0xfff, on 16-byte boundaries, 32 bits wide. */
 uint64_t lapic_read(struct lapic *l, unsigned offset, unsigned n);
 void lapic_write(struct lapic *l, unsigned offset, unsigned n, uint64_t value);

@@ -14,8 +14,20 @@
 #include <string.h>
 
 enum {
-    SECONDS, SECONDS_ALARM, MINUTES, MINUTES_ALARM, HOURS, HOURS_ALARM, WEEKDAY, DAY, MONTH, YEAR,
-    REG_A, REG_B, REG_C, REG_D,
+    SECONDS,
+    SECONDS_ALARM,
+    MINUTES,
+    MINUTES_ALARM,
+    HOURS,
+    HOURS_ALARM,
+    WEEKDAY,
+    DAY,
+    MONTH,
+    YEAR,
+    REG_A,
+    REG_B,
+    REG_C,
+    REG_D,
     EQUIPMENT = 0x14,
     BASE_KB = 0x15,
     EXTENDED_KB = 0x17,
@@ -50,7 +62,7 @@ enum {
 
 #define UIP_PULSES 8u
 #define DAY_SECONDS 86400u
-#define DAYS_TO_1970 719528u /* from the start of the year 0 */
+#define DAYS_TO_1970 719528u     /* from the start of the year 0 */
 #define LAST_EPOCH 253402300799u /* 9999-12-31 23:59:59 */
 #define NEVER UINT64_MAX
 
@@ -130,16 +142,25 @@ static unsigned within(unsigned value, unsigned low, unsigned high)
 
 /* ---- the running clock ------------------------------------------------------------------------------ */
 
-static uint64_t pulse_now(const struct cmos *c) { return timebase_count(wire_now(&c->w), CMOS_HZ, c->w.clock.hz); }
+static uint64_t pulse_now(const struct cmos *c)
+{
+    return timebase_count(wire_now(&c->w), CMOS_HZ, c->w.clock.hz);
+}
 
 static bool divider_runs(const struct cmos_state *s)
 {
     return (s->ram[REG_A] & A_DIVIDER_RESET) != A_DIVIDER_RESET;
 }
-static bool is_running(const struct cmos_state *s) { return divider_runs(s) && !(s->ram[REG_B] & B_SET); }
+static bool is_running(const struct cmos_state *s)
+{
+    return divider_runs(s) && !(s->ram[REG_B] & B_SET);
+}
 
 /* `base` may lie before pulse 0, as a wrapped number: only differences count. */
-static uint64_t seconds_since_base(const struct cmos_state *s, uint64_t pulse) { return (pulse - s->base) / CMOS_HZ; }
+static uint64_t seconds_since_base(const struct cmos_state *s, uint64_t pulse)
+{
+    return (pulse - s->base) / CMOS_HZ;
+}
 
 /* The calendar's day of the week, 1 = Sunday. */
 static unsigned natural_weekday(uint64_t days) { return (unsigned)((days + 6) % 7) + 1; }
@@ -172,8 +193,10 @@ static void thaw(struct cmos_state *s, uint64_t pulse)
 
     s->base += seconds_since_base(s, pulse) * CMOS_HZ;
     s->seconds = days * DAY_SECONDS + within(from_hour(s, s->ram[HOURS]), 0, 23) * 3600ull +
-                 within(from_byte(s, s->ram[MINUTES]), 0, 59) * 60ull + within(from_byte(s, s->ram[SECONDS]), 0, 59);
-    s->weekday_off = (uint8_t)((from_byte(s, s->ram[WEEKDAY]) + 7 * 40 - natural_weekday(days)) % 7);
+                 within(from_byte(s, s->ram[MINUTES]), 0, 59) * 60ull +
+                 within(from_byte(s, s->ram[SECONDS]), 0, 59);
+    s->weekday_off =
+        (uint8_t)((from_byte(s, s->ram[WEEKDAY]) + 7 * 40 - natural_weekday(days)) % 7);
 }
 
 /* ---- interrupts ------------------------------------------------------------------------------------- */
@@ -198,12 +221,13 @@ static uint64_t next_alarm(const struct cmos_state *s, uint64_t t)
 
         if (!alarm_is_any(s->ram[HOURS_ALARM]) && hour != from_hour(s, s->ram[HOURS_ALARM]))
             t += 3600 - t % 3600;
-        else if (!alarm_is_any(s->ram[MINUTES_ALARM]) && minute != from_byte(s, s->ram[MINUTES_ALARM]))
+        else if (!alarm_is_any(s->ram[MINUTES_ALARM]) &&
+                 minute != from_byte(s, s->ram[MINUTES_ALARM]))
             t += 60 - second;
-        else if (!alarm_is_any(s->ram[SECONDS_ALARM]) && second != from_byte(s, s->ram[SECONDS_ALARM]))
+        else if (!alarm_is_any(s->ram[SECONDS_ALARM]) &&
+                 second != from_byte(s, s->ram[SECONDS_ALARM]))
             t++;
-        else
-            return t;
+        else return t;
     }
     return NEVER;
 }
@@ -213,12 +237,14 @@ static void settle(struct cmos_state *s, uint64_t pulse)
 {
     unsigned each = period(s);
 
-    if (divider_runs(s) && each && (pulse - s->base) / each > (s->seen - s->base) / each) s->flags |= C_PF;
+    if (divider_runs(s) && each && (pulse - s->base) / each > (s->seen - s->base) / each)
+        s->flags |= C_PF;
     if (is_running(s)) {
         uint64_t before = seconds_since_base(s, s->seen), after = seconds_since_base(s, pulse);
 
         if (after > before) s->flags |= C_UF;
-        if (after > before && next_alarm(s, s->seconds + before) <= s->seconds + after) s->flags |= C_AF;
+        if (after > before && next_alarm(s, s->seconds + before) <= s->seconds + after)
+            s->flags |= C_AF;
     }
     s->seen = pulse;
 }
@@ -232,7 +258,8 @@ static uint64_t next_event(const struct cmos_state *s)
     uint64_t since = s->seen - s->base, next = NEVER;
 
     if (divider_runs(s) && each && (enabled & C_PF)) next = s->base + (since / each + 1) * each;
-    if (is_running(s) && (enabled & C_UF)) next = sooner(next, s->base + (since / CMOS_HZ + 1) * CMOS_HZ);
+    if (is_running(s) && (enabled & C_UF))
+        next = sooner(next, s->base + (since / CMOS_HZ + 1) * CMOS_HZ);
     if (is_running(s) && (enabled & C_AF)) {
         uint64_t t = next_alarm(s, s->seconds + since / CMOS_HZ);
 
@@ -314,10 +341,8 @@ static void write_data(struct cmos_state *s, uint64_t pulse, uint8_t value)
     case REG_D: break;
     default: s->ram[s->index] = value; break;
     }
-    if (ran && s->index == REG_B)
-        freeze(s, pulse);
-    else
-        thaw(s, pulse);
+    if (ran && s->index == REG_B) freeze(s, pulse);
+    else thaw(s, pulse);
 }
 
 static uint64_t read(void *chip, unsigned cpu, uint32_t reg, unsigned n)
@@ -363,7 +388,7 @@ static void reset(void *chip)
     struct cmos *c = chip;
 
     settle(&c->s, pulse_now(c));
-    c->s.ram[REG_B] &= (uint8_t)~(C_FLAGS | B_SQWE);
+    c->s.ram[REG_B] &= (uint8_t) ~(C_FLAGS | B_SQWE);
     c->s.flags = 0;
     c->s.index = 0;
     drive(c);

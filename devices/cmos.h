@@ -15,9 +15,9 @@
 
 STATE_BEGIN
 struct cmos_state {
-    uint64_t base;    /**< the pulse of the crystal at which `seconds` began */
-    uint64_t seconds; /**< since the start of the year 0 (Gregorian) */
-    uint64_t seen;    /**< the pulse up to which the flags of register C are worked out */
+    uint64_t base;           /**< the pulse of the crystal at which `seconds` began */
+    uint64_t seconds;        /**< since the start of the year 0 (Gregorian) */
+    uint64_t seen;           /**< the pulse up to which the flags of register C are worked out */
     uint8_t ram[CMOS_BYTES]; /**< time bytes count only while updates are stopped */
     uint8_t index;
     uint8_t flags;       /**< register C without IRQF */

@@ -12,10 +12,8 @@ static void write_shutdown(struct debugdoors *d, uint8_t byte)
 {
     static const char word[] = "Shutdown";
 
-    if (byte == (uint8_t)word[d->s.shutdown_at])
-        d->s.shutdown_at++;
-    else
-        d->s.shutdown_at = byte == (uint8_t)word[0];
+    if (byte == (uint8_t)word[d->s.shutdown_at]) d->s.shutdown_at++;
+    else d->s.shutdown_at = byte == (uint8_t)word[0];
     if (word[d->s.shutdown_at]) return;
     d->s.shutdown_at = 0;
     wire_request(&d->w, REQ_POWER_OFF, 0);

@@ -22,7 +22,7 @@ struct device_wires {
     struct clock_wire clock;
     unsigned source; /**< its alarm */
     struct line_wire irq;
-    unsigned line;   /**< the number it gives its own interrupt line */
+    unsigned line; /**< the number it gives its own interrupt line */
     struct byte_wire console;
     unsigned channel;
     struct request_wire request;
@@ -71,7 +71,8 @@ static inline void wire_put(const struct device_wires *w, unsigned channel, uint
 {
     if (w->console.put) w->console.put(w->console.ctx, channel, byte);
 }
-static inline void wire_request(const struct device_wires *w, enum machine_request what, uint64_t value)
+static inline void wire_request(const struct device_wires *w, enum machine_request what,
+                                uint64_t value)
 {
     w->request.request(w->request.ctx, what, value);
 }

@@ -2,7 +2,13 @@
 #include "devices/fw_cfg.h"
 
 enum { REG_SELECTOR, REG_DATA };
-enum { KEY_SIGNATURE = 0x00, KEY_ID = 0x01, KEY_RAM_SIZE = 0x03, KEY_NB_CPUS = 0x05, KEY_MAX_CPUS = 0x0f };
+enum {
+    KEY_SIGNATURE = 0x00,
+    KEY_ID = 0x01,
+    KEY_RAM_SIZE = 0x03,
+    KEY_NB_CPUS = 0x05,
+    KEY_MAX_CPUS = 0x0f
+};
 
 #define ID_TRADITIONAL 1u /* selector and data register; no DMA */
 

@@ -122,10 +122,8 @@ static void write(void *chip, unsigned cpu, uint32_t reg, unsigned n, uint64_t v
     struct kbc *k = chip;
 
     (void)cpu, (void)n;
-    if (reg == REG_COMMAND)
-        write_command(k, (uint8_t)value);
-    else
-        write_data(k, (uint8_t)value);
+    if (reg == REG_COMMAND) write_command(k, (uint8_t)value);
+    else write_data(k, (uint8_t)value);
     drive(k);
 }
 
@@ -140,7 +138,9 @@ static void reset(void *chip)
     struct kbc *k = chip;
     uint8_t irq = k->s.irq;
 
-    k->s = (struct kbc_state){.mode = MODE_SYSTEM, .output_port = PORT_NOT_RESET | PORT_A20, .irq = irq};
+    k->s = (struct kbc_state){.mode = MODE_SYSTEM,
+                              .output_port = PORT_NOT_RESET | PORT_A20,
+                              .irq = irq};
     drive(k);
 }
 
@@ -151,4 +151,5 @@ static void hash(const void *chip, const struct hash_sink *sink)
     sink->put(sink->ctx, &k->s, sizeof k->s);
 }
 
-const struct device_ops kbc_ops = {.name = "kbc", .read = read, .write = write, .reset = reset, .hash = hash};
+const struct device_ops kbc_ops = {
+    .name = "kbc", .read = read, .write = write, .reset = reset, .hash = hash};

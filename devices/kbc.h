@@ -15,7 +15,7 @@ struct kbc_state {
     uint8_t output_port; /**< bit 1 = A20, bit 0 = not reset */
     uint8_t output;      /**< the byte at port 0x60 */
     uint8_t output_full;
-    uint8_t pending;     /**< the command whose data byte is awaited, 0 = none */
+    uint8_t pending; /**< the command whose data byte is awaited, 0 = none */
     uint8_t irq;
 };
 STATE_END

@@ -29,7 +29,10 @@ enum { MASTER, SLAVE };
 /* Inputs that can be made level-triggered: not timer, keyboard, cascade; not clock, coprocessor. */
 static const uint8_t elcr_may[2] = {0xf8, 0xde};
 
-static uint8_t level_inputs(const struct pic_chip *p) { return p->icw1 & ICW1_LTIM ? 0xff : p->elcr; }
+static uint8_t level_inputs(const struct pic_chip *p)
+{
+    return p->icw1 & ICW1_LTIM ? 0xff : p->elcr;
+}
 
 static uint8_t requests(const struct pic_chip *p)
 {
@@ -124,10 +127,8 @@ static void serve(struct pic_chip *p, unsigned input)
     uint8_t bit = (uint8_t)(1u << input);
 
     p->edges &= (uint8_t)~bit;
-    if (!(p->icw4 & ICW4_AEOI))
-        p->isr |= bit;
-    else if (p->rotate)
-        p->lowest = (uint8_t)input;
+    if (!(p->icw4 & ICW4_AEOI)) p->isr |= bit;
+    else if (p->rotate) p->lowest = (uint8_t)input;
 }
 
 static uint8_t acknowledge_slave(struct pic8259 *pic)
@@ -187,7 +188,7 @@ static void start_initialisation(struct pic_chip *p, uint8_t icw1)
 static void end_of_interrupt(struct pic_chip *p, unsigned input, bool rotate)
 {
     if (input == NOBODY) return;
-    p->isr &= (uint8_t)~(1u << input);
+    p->isr &= (uint8_t) ~(1u << input);
     if (rotate) p->lowest = (uint8_t)input;
 }
 
@@ -219,12 +220,9 @@ static void write_ocw3(struct pic_chip *p, uint8_t value)
 
 static void write_command(struct pic_chip *p, uint8_t value)
 {
-    if (value & ICW1)
-        start_initialisation(p, value);
-    else if (value & OCW3)
-        write_ocw3(p, value);
-    else
-        write_ocw2(p, value);
+    if (value & ICW1) start_initialisation(p, value);
+    else if (value & OCW3) write_ocw3(p, value);
+    else write_ocw2(p, value);
 }
 
 static void write_data(struct pic_chip *p, uint8_t value)
@@ -232,7 +230,9 @@ static void write_data(struct pic_chip *p, uint8_t value)
     switch ((enum pic_stage)p->stage) {
     case PIC_WANTS_ICW2:
         p->vector = value & 0xf8;
-        p->stage = !(p->icw1 & ICW1_SNGL) ? PIC_WANTS_ICW3 : p->icw1 & ICW1_IC4 ? PIC_WANTS_ICW4 : PIC_READY;
+        p->stage = !(p->icw1 & ICW1_SNGL) ? PIC_WANTS_ICW3
+                   : p->icw1 & ICW1_IC4   ? PIC_WANTS_ICW4
+                                          : PIC_READY;
         break;
     case PIC_WANTS_ICW3: /* who is cascaded where is soldered on a PC */
         p->stage = p->icw1 & ICW1_IC4 ? PIC_WANTS_ICW4 : PIC_READY;
@@ -266,10 +266,8 @@ static void write(void *chip, unsigned cpu, uint32_t reg, unsigned n, uint64_t v
     (void)cpu, (void)n;
     if (reg >= REG_ELCR0)
         pic->s.chip[reg - REG_ELCR0].elcr = (uint8_t)value & elcr_may[reg - REG_ELCR0];
-    else if (reg & 1)
-        write_data(p, (uint8_t)value);
-    else
-        write_command(p, (uint8_t)value);
+    else if (reg & 1) write_data(p, (uint8_t)value);
+    else write_command(p, (uint8_t)value);
     settle(pic);
 }
 
@@ -281,7 +279,8 @@ static void reset(void *chip)
     for (unsigned i = 0; i < 2; i++) {
         uint8_t lines = pic->s.chip[i].lines;
 
-        pic->s.chip[i] = (struct pic_chip){.lines = lines, .lowest = 7, .select = 2, .stage = PIC_COLD};
+        pic->s.chip[i] =
+            (struct pic_chip){.lines = lines, .lowest = 7, .select = 2, .stage = PIC_COLD};
     }
     settle(pic);
 }
@@ -293,4 +292,5 @@ static void hash(const void *chip, const struct hash_sink *sink)
     sink->put(sink->ctx, &pic->s, sizeof pic->s);
 }
 
-const struct device_ops pic8259_ops = {.name = "pic8259", .read = read, .write = write, .reset = reset, .hash = hash};
+const struct device_ops pic8259_ops = {
+    .name = "pic8259", .read = read, .write = write, .reset = reset, .hash = hash};

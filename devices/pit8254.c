@@ -47,7 +47,10 @@ static uint64_t elapsed_at(const struct pit_channel *ch, uint64_t pulse)
 }
 
 /* Does OUT stand at `before` still: nothing loaded, or loaded only at a later pulse? */
-static bool is_before(const struct pit_channel *ch, uint64_t pulse) { return ch->count == 0 || pulse < ch->base; }
+static bool is_before(const struct pit_channel *ch, uint64_t pulse)
+{
+    return ch->count == 0 || pulse < ch->base;
+}
 
 bool pit_out(const struct pit_channel *ch, uint64_t pulse)
 {
@@ -83,7 +86,8 @@ static uint16_t to_digits(const struct pit_channel *ch, uint32_t value)
 {
     value %= modulus(ch);
     if (!ch->bcd) return (uint16_t)value;
-    return (uint16_t)(value / 1000 << 12 | value / 100 % 10 << 8 | value / 10 % 10 << 4 | value % 10);
+    return (uint16_t)(value / 1000 << 12 | value / 100 % 10 << 8 | value / 10 % 10 << 4 |
+                      value % 10);
 }
 
 /* What a programmed count means: 0 is the largest. */
@@ -92,7 +96,8 @@ static uint32_t from_digits(const struct pit_channel *ch, uint16_t digits)
     uint32_t value = digits;
 
     if (ch->bcd)
-        value = (digits >> 12) * 1000u + (digits >> 8 & 15) * 100u + (digits >> 4 & 15) * 10u + (digits & 15);
+        value = (digits >> 12) * 1000u + (digits >> 8 & 15) * 100u + (digits >> 4 & 15) * 10u +
+                (digits & 15);
     value %= modulus(ch);
     return value ? value : modulus(ch);
 }
@@ -120,7 +125,10 @@ static uint64_t next_turn(const struct pit_channel *ch, uint64_t e)
     case 0:
     case 1: return e < n ? n : NEVER;
     case 2: return n == 1 ? NEVER : e < start + n - 1 ? start + n - 1 : start + n;
-    case 3: return n == 1 ? NEVER : e < start + high_part(ch->count) ? start + high_part(ch->count) : start + n;
+    case 3:
+        return n == 1                             ? NEVER
+               : e < start + high_part(ch->count) ? start + high_part(ch->count)
+                                                  : start + n;
     default: return e < n ? n : e == n ? n + 1 : NEVER;
     }
 }
@@ -186,14 +194,11 @@ static void count_written(struct pit_channel *ch, uint64_t pulse, uint16_t digit
     bool out = pit_out(ch, pulse);
 
     ch->next = from_digits(ch, digits);
-    if (ch->mode == 0 || ch->mode == 4)
-        load(ch, pulse, ch->mode == 0 ? false : out);
+    if (ch->mode == 0 || ch->mode == 4) load(ch, pulse, ch->mode == 0 ? false : out);
     else if (ch->count && pulse < ch->base)
         ch->count = ch->next; /* overtakes the one about to be loaded */
-    else if (is_periodic(ch) && !ch->count)
-        load(ch, pulse, true);
-    else if (is_periodic(ch) && ch->running)
-        ch->switch_at = end_of_cycle(ch, pulse);
+    else if (is_periodic(ch) && !ch->count) load(ch, pulse, true);
+    else if (is_periodic(ch) && ch->running) ch->switch_at = end_of_cycle(ch, pulse);
 }
 
 /* Mode 0: the first byte of two stops the count and takes OUT low. */
@@ -207,10 +212,8 @@ static void half_count_written(struct pit_channel *ch, uint64_t pulse)
 
 static void write_counter(struct pit_channel *ch, uint64_t pulse, uint8_t value)
 {
-    if (ch->access == 1)
-        count_written(ch, pulse, value);
-    else if (ch->access == 2)
-        count_written(ch, pulse, (uint16_t)(value << 8));
+    if (ch->access == 1) count_written(ch, pulse, value);
+    else if (ch->access == 2) count_written(ch, pulse, (uint16_t)(value << 8));
     else if (ch->half_written) {
         ch->half_written = 0;
         count_written(ch, pulse, (uint16_t)(value << 8 | ch->low));
@@ -260,7 +263,8 @@ static void latch_counter(struct pit_channel *ch, uint64_t pulse)
 /* Bits 7 OUT, 6 null count, 5..0 as programmed. */
 static uint8_t status_of(const struct pit_channel *ch, uint64_t pulse)
 {
-    bool null = is_before(ch, pulse) || ch->switch_at != NEVER || (ch->next && ch->next != ch->count);
+    bool null =
+        is_before(ch, pulse) || ch->switch_at != NEVER || (ch->next && ch->next != ch->count);
     unsigned programmed = (unsigned)ch->access << 4 | (unsigned)ch->mode << 1 | ch->bcd;
 
     return (uint8_t)((pit_out(ch, pulse) ? STATUS_OUT : 0) | (null ? STATUS_NULL : 0) | programmed);
@@ -305,12 +309,9 @@ static void write_control(struct pit8254 *pit, uint64_t pulse, uint8_t word)
 {
     unsigned which = word >> 6;
 
-    if (which == 3)
-        read_back(pit, pulse, word);
-    else if ((word >> 4 & 3) == 0)
-        latch_counter(&pit->s.channel[which], pulse);
-    else
-        set_mode(&pit->s.channel[which], pulse, word);
+    if (which == 3) read_back(pit, pulse, word);
+    else if ((word >> 4 & 3) == 0) latch_counter(&pit->s.channel[which], pulse);
+    else set_mode(&pit->s.channel[which], pulse, word);
 }
 
 /* ---- the chip ------------------------------------------------------------------------------------ */
@@ -342,7 +343,8 @@ static void settle(struct pit8254 *pit, uint64_t pulse)
 static void drive(struct pit8254 *pit, uint64_t pulse)
 {
     put_line(pit, pulse);
-    wire_arm(&pit->w, timebase_tick(pit_next_edge(&pit->s.channel[0], pulse), PIT_HZ, pit->w.clock.hz));
+    wire_arm(&pit->w,
+             timebase_tick(pit_next_edge(&pit->s.channel[0], pulse), PIT_HZ, pit->w.clock.hz));
 }
 
 static uint8_t read_counter(struct pit_channel *ch, uint64_t pulse)

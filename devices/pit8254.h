@@ -18,7 +18,7 @@
 /** One channel. Moments are counted in pulses of the PIT's clock since the machine began. */
 STATE_BEGIN
 struct pit_channel {
-    uint64_t base;      /**< the pulse at which `elapsed` pulses of `count` had gone by */
+    uint64_t base; /**< the pulse at which `elapsed` pulses of `count` had gone by */
     uint64_t elapsed;
     uint64_t switch_at; /**< when `next` takes over from `count`; UINT64_MAX = not due */
     uint32_t count;     /**< what was loaded, 1..65536; 0 = nothing since the control word */
@@ -29,14 +29,14 @@ struct pit_channel {
     uint8_t access;     /**< 1 = low byte, 2 = high byte, 3 = low then high */
     uint8_t bcd;
     uint8_t gate;
-    uint8_t running;    /**< counting; else frozen at `elapsed` */
-    uint8_t before;     /**< level of OUT until `base` */
-    uint8_t low;        /**< the low byte of a two-byte write */
+    uint8_t running;                 /**< counting; else frozen at `elapsed` */
+    uint8_t before;                  /**< level of OUT until `base` */
+    uint8_t low;                     /**< the low byte of a two-byte write */
     uint8_t half_written, half_read; /**< the high byte is next */
-    uint8_t latch_left; /**< bytes of `latched` still to be read */
+    uint8_t latch_left;              /**< bytes of `latched` still to be read */
     uint8_t status;
     uint8_t status_latched;
-    uint8_t spent;      /**< mode 4: frozen in its strobe, which is over since */
+    uint8_t spent; /**< mode 4: frozen in its strobe, which is over since */
     uint8_t unused[7];
 };
 

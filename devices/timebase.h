@@ -28,7 +28,8 @@ static inline uint64_t timebase_count(uint64_t tick, uint32_t rate, uint64_t hz)
 static inline uint64_t timebase_tick(uint64_t count, uint32_t rate, uint64_t hz)
 {
     if (count == TIMEBASE_NEVER) return TIMEBASE_NEVER;
-    timebase_wide ticks = ((timebase_wide)count * ((timebase_wide)hz * TICKS_PER_CYCLE) + rate - 1) / rate;
+    timebase_wide ticks =
+        ((timebase_wide)count * ((timebase_wide)hz * TICKS_PER_CYCLE) + rate - 1) / rate;
 
     return ticks < TIMEBASE_NEVER ? (uint64_t)ticks : TIMEBASE_NEVER;
 }

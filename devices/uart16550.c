@@ -41,7 +41,10 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define MSR_DCD 0x80u
 
 static bool has_fifos(const struct uart16550_state *s) { return s->fcr & FCR_ENABLE; }
-static unsigned fifo_room(const struct uart16550_state *s) { return (has_fifos(s) ? UART_FIFO : 1) - s->fifo_count; }
+static unsigned fifo_room(const struct uart16550_state *s)
+{
+    return (has_fifos(s) ? UART_FIFO : 1) - s->fifo_count;
+}
 
 /* Bytes at which the receiver asks for service: FCR bits 7..6. */
 static unsigned trigger_level(const struct uart16550_state *s)
@@ -83,10 +86,8 @@ static void drive(struct uart16550 *uart)
 
 static void fifo_push(struct uart16550_state *s, uint8_t byte)
 {
-    if (fifo_room(s))
-        s->fifo[s->fifo_count++] = byte;
-    else
-        s->overrun = 1;
+    if (fifo_room(s)) s->fifo[s->fifo_count++] = byte;
+    else s->overrun = 1;
 }
 
 static uint8_t fifo_pop(struct uart16550_state *s)
@@ -123,7 +124,8 @@ size_t uart_receive(struct uart16550 *uart, const uint8_t *bytes, size_t n)
     struct uart16550_state *s = &uart->s;
     size_t taken = n < uart_room(uart) ? n : uart_room(uart);
 
-    for (size_t i = 0; i < taken; i++) s->inbox[(s->inbox_at + s->inbox_count++) % UART_INBOX] = bytes[i];
+    for (size_t i = 0; i < taken; i++)
+        s->inbox[(s->inbox_at + s->inbox_count++) % UART_INBOX] = bytes[i];
     take_from_line(s);
     drive(uart);
     return taken;
@@ -186,10 +188,8 @@ static void write_data(struct uart16550 *uart, uint8_t byte)
 {
     uart->s.thr_empty = 0;
     drive(uart);
-    if (uart->s.mcr & MCR_LOOP)
-        fifo_push(&uart->s, byte);
-    else
-        wire_put(&uart->w, uart->w.channel, byte);
+    if (uart->s.mcr & MCR_LOOP) fifo_push(&uart->s, byte);
+    else wire_put(&uart->w, uart->w.channel, byte);
     uart->s.thr_empty = 1;
 }
 
@@ -228,16 +228,12 @@ static void write_register(struct uart16550 *uart, uint32_t reg, uint8_t value)
 
     switch (reg) {
     case REG_DATA:
-        if (dlab)
-            s->dll = value;
-        else
-            write_data(uart, value);
+        if (dlab) s->dll = value;
+        else write_data(uart, value);
         break;
     case REG_IER:
-        if (dlab)
-            s->dlm = value;
-        else
-            write_ier(s, value);
+        if (dlab) s->dlm = value;
+        else write_ier(s, value);
         break;
     case REG_IIR_FCR: write_fcr(s, value); break;
     case REG_LCR: s->lcr = value; break;
@@ -288,7 +284,8 @@ static void hash(const void *chip, const struct hash_sink *sink)
     struct uart16550_state plain = *s;
 
     /* where the ring begins is no state: it depends on how the bytes were handed over */
-    for (unsigned i = 0; i < UART_INBOX; i++) plain.inbox[i] = s->inbox[(s->inbox_at + i) % UART_INBOX];
+    for (unsigned i = 0; i < UART_INBOX; i++)
+        plain.inbox[i] = s->inbox[(s->inbox_at + i) % UART_INBOX];
     plain.inbox_at = 0;
     sink->put(sink->ctx, &plain, sizeof plain);
 }

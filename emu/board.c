@@ -21,7 +21,7 @@ struct socket {
 };
 
 static const struct socket sockets[BOARD_DEVICES] = {
-#define DEVICE(chip, name, bus, base, size, irq, unit) \
+#define DEVICE(chip, name, bus, base, size, irq, unit)                                             \
     {#name, &chip##_ops, offsetof(struct board, name), offsetof(struct board, name.w), irq, unit},
 #define ALSO(name, bus, base, size, reg)
 #include "emu/board.def"
@@ -44,7 +44,8 @@ static void *chip_of(struct board *b, unsigned device) { return (uint8_t *)b + s
 
 /* ---- events ---------------------------------------------------------------------------------------- */
 
-static void emit(const struct board *b, enum rs_event_kind kind, uint64_t w0, uint64_t w1, uint64_t w2)
+static void emit(const struct board *b, enum rs_event_kind kind, uint64_t w0, uint64_t w1,
+                 uint64_t w2)
 {
     const struct event_wire *events = b->config.events;
 
@@ -105,7 +106,8 @@ static void solder(struct board *b, unsigned device)
     *pin = (struct board_pin){.board = b, .device = device};
     *w = (struct device_wires){.clock = b->config.clock,
                                .source = device,
-                               .irq = {.ctx = pin, .set = s->irq == BOARD_INTR ? intr_set : line_set},
+                               .irq = {.ctx = pin,
+                                       .set = s->irq == BOARD_INTR ? intr_set : line_set},
                                .line = s->irq,
                                .console = b->config.console,
                                .channel = s->unit,
@@ -157,13 +159,17 @@ void board_reset(struct board *b)
 
 struct bus_wire board_bus(struct board *b) { return bus_as_wire(&b->bus); }
 
-struct inta_wire board_inta(struct board *b) { return (struct inta_wire){.ctx = b, .acknowledge = acknowledge}; }
+struct inta_wire board_inta(struct board *b)
+{
+    return (struct inta_wire){.ctx = b, .acknowledge = acknowledge};
+}
 
 bool board_intr_level(const struct board *b) { return pic_intr(&b->pic); }
 
 void board_alarm(struct board *b, unsigned device)
 {
-    if (device < BOARD_DEVICES && sockets[device].ops->alarm) sockets[device].ops->alarm(chip_of(b, device));
+    if (device < BOARD_DEVICES && sockets[device].ops->alarm)
+        sockets[device].ops->alarm(chip_of(b, device));
 }
 
 static void fire(void *ctx, unsigned source) { board_alarm(ctx, source); }
@@ -176,7 +182,8 @@ void board_attach(struct board *b, struct sched *sched)
 bool board_may_wake(const struct board *b, const struct sched *sched)
 {
     for (unsigned i = 0; i < BOARD_DEVICES; i++)
-        if (sched_is_armed(sched, i) && sockets[i].irq < BOARD_IRQS && pic_would_interrupt(&b->pic, sockets[i].irq))
+        if (sched_is_armed(sched, i) && sockets[i].irq < BOARD_IRQS &&
+            pic_would_interrupt(&b->pic, sockets[i].irq))
             return true;
     return false;
 }
@@ -208,4 +215,7 @@ void board_hash_state(const struct board *b, const struct hash_sink *sink)
         sockets[i].ops->hash((const uint8_t *)b + sockets[i].at, sink);
 }
 
-const char *board_device_name(unsigned device) { return device < BOARD_DEVICES ? sockets[device].name : NULL; }
+const char *board_device_name(unsigned device)
+{
+    return device < BOARD_DEVICES ? sockets[device].name : NULL;
+}

@@ -19,7 +19,7 @@
 #include "emu/sched.h"
 
 #define BOARD_IRQS 16u
-#define BOARD_INTR 16u    /* the number of INTR in LINE events; 0..15 are the ISA interrupt lines */
+#define BOARD_INTR 16u /* the number of INTR in LINE events; 0..15 are the ISA interrupt lines */
 #define BOARD_NO_IRQ 255u
 
 /** Chips by number: their alarm source and their name in DEVICE events. */
@@ -36,11 +36,11 @@ _Static_assert(BOARD_DEVICES <= 16, "alarm sources 16 and up are the processors'
 struct board_config {
     uint64_t mem_bytes;
     unsigned cpus;
-    uint64_t epoch;              /**< seconds since 1970 */
-    struct clock_wire clock;     /**< carries hz; its sources 0 .. BOARD_DEVICES-1 are the board's */
-    struct byte_wire console;    /**< channels 0..3 = COM1..4, 4 = port 0xE9 */
-    struct request_wire request; /**< A20, reset, power-off, guest exit */
-    struct line_wire intr;       /**< line 0 = INTR of the 8259 pair */
+    uint64_t epoch;           /**< seconds since 1970 */
+    struct clock_wire clock;  /**< carries hz; its sources 0 .. BOARD_DEVICES-1 are the board's */
+    struct byte_wire console; /**< channels 0..3 = COM1..4, 4 = port 0xE9 */
+    struct request_wire request;     /**< A20, reset, power-off, guest exit */
+    struct line_wire intr;           /**< line 0 = INTR of the 8259 pair */
     const struct event_wire *events; /**< may be NULL */
 };
 
@@ -57,7 +57,8 @@ struct board {
 #include "emu/board.def"
 #undef DEVICE
 #undef ALSO
-    uint32_t asserted[BOARD_IRQS]; /* by line: the devices that pull it, one bit each; lines are ORed */
+    uint32_t
+        asserted[BOARD_IRQS]; /* by line: the devices that pull it, one bit each; lines are ORed */
     struct board_config config;
     struct board_pin pin[BOARD_DEVICES];
     struct bus bus;

@@ -14,10 +14,11 @@ void bus_init(struct bus *b) { memset(b, 0, sizeof *b); }
 
 bool bus_has_port(const struct bus *b, uint16_t port) { return b->port[port] != 0; }
 
-bool bus_map_ports(struct bus *b, uint32_t base, uint32_t size, const struct device_ops *ops, void *chip,
-                   uint32_t reg)
+bool bus_map_ports(struct bus *b, uint32_t base, uint32_t size, const struct device_ops *ops,
+                   void *chip, uint32_t reg)
 {
-    if (size == 0 || base >= BUS_PORTS || size > BUS_PORTS - base || b->port_ranges == BUS_PORT_RANGES)
+    if (size == 0 || base >= BUS_PORTS || size > BUS_PORTS - base ||
+        b->port_ranges == BUS_PORT_RANGES)
         return false;
     for (uint32_t p = base; p < base + size; p++)
         if (b->port[p]) return false;
@@ -27,17 +28,19 @@ bool bus_map_ports(struct bus *b, uint32_t base, uint32_t size, const struct dev
     return true;
 }
 
-bool bus_map_mmio(struct bus *b, uint64_t base, uint64_t size, const struct device_ops *ops, void *chip,
-                  uint32_t reg)
+bool bus_map_mmio(struct bus *b, uint64_t base, uint64_t size, const struct device_ops *ops,
+                  void *chip, uint32_t reg)
 {
     unsigned at = 0;
 
-    if (size == 0 || size - 1 > UINT64_MAX - base || b->mmio_ranges == BUS_MMIO_RANGES) return false;
+    if (size == 0 || size - 1 > UINT64_MAX - base || b->mmio_ranges == BUS_MMIO_RANGES)
+        return false;
     while (at < b->mmio_ranges && b->mmio_range[at].base < base) at++;
     if (at > 0 && base - b->mmio_range[at - 1].base < b->mmio_range[at - 1].size) return false;
     if (at < b->mmio_ranges && b->mmio_range[at].base - base < size) return false;
     for (unsigned i = b->mmio_ranges; i > at; i--) b->mmio_range[i] = b->mmio_range[i - 1];
-    b->mmio_range[at] = (struct bus_range){.ops = ops, .chip = chip, .base = base, .size = size, .reg = reg};
+    b->mmio_range[at] =
+        (struct bus_range){.ops = ops, .chip = chip, .base = base, .size = size, .reg = reg};
     b->mmio_ranges++;
     return true;
 }
@@ -68,7 +71,8 @@ static uint64_t range_read(const struct bus_range *r, unsigned cpu, uint64_t add
     return r->ops->read(r->chip, cpu, r->reg + (uint32_t)(address - r->base), n) & ones(n);
 }
 
-static void range_write(const struct bus_range *r, unsigned cpu, uint64_t address, unsigned n, uint64_t value)
+static void range_write(const struct bus_range *r, unsigned cpu, uint64_t address, unsigned n,
+                        uint64_t value)
 {
     if (r && r->ops->write)
         r->ops->write(r->chip, cpu, r->reg + (uint32_t)(address - r->base), n, value & ones(n));
@@ -76,19 +80,21 @@ static void range_write(const struct bus_range *r, unsigned cpu, uint64_t addres
 
 typedef const struct bus_range *range_finder(const struct bus *b, uint64_t address);
 
-static uint64_t route_read(const struct bus *b, range_finder *find, unsigned cpu, uint64_t address, unsigned n)
+static uint64_t route_read(const struct bus *b, range_finder *find, unsigned cpu, uint64_t address,
+                           unsigned n)
 {
     const struct bus_range *r = find(b, address);
     uint64_t value = 0;
 
     assert(n == 1 || n == 2 || n == 4 || n == 8);
     if (takes_whole(r, address, n)) return range_read(r, cpu, address, n);
-    for (unsigned i = 0; i < n; i++) value |= range_read(find(b, address + i), cpu, address + i, 1) << (8 * i);
+    for (unsigned i = 0; i < n; i++)
+        value |= range_read(find(b, address + i), cpu, address + i, 1) << (8 * i);
     return value;
 }
 
-static void route_write(const struct bus *b, range_finder *find, unsigned cpu, uint64_t address, unsigned n,
-                        uint64_t value)
+static void route_write(const struct bus *b, range_finder *find, unsigned cpu, uint64_t address,
+                        unsigned n, uint64_t value)
 {
     const struct bus_range *r = find(b, address);
 
@@ -97,7 +103,8 @@ static void route_write(const struct bus *b, range_finder *find, unsigned cpu, u
         range_write(r, cpu, address, n, value);
         return;
     }
-    for (unsigned i = 0; i < n; i++) range_write(find(b, address + i), cpu, address + i, 1, value >> (8 * i));
+    for (unsigned i = 0; i < n; i++)
+        range_write(find(b, address + i), cpu, address + i, 1, value >> (8 * i));
 }
 
 static uint64_t mmio_read(void *ctx, unsigned cpu, uint64_t phys, unsigned n)

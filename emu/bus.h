@@ -31,10 +31,10 @@ struct bus {
 
 void bus_init(struct bus *b);
 /** False if the range is empty, outside the space, overlaps another, or the table is full. */
-bool bus_map_ports(struct bus *b, uint32_t base, uint32_t size, const struct device_ops *ops, void *chip,
-                   uint32_t reg);
-bool bus_map_mmio(struct bus *b, uint64_t base, uint64_t size, const struct device_ops *ops, void *chip,
-                  uint32_t reg);
+bool bus_map_ports(struct bus *b, uint32_t base, uint32_t size, const struct device_ops *ops,
+                   void *chip, uint32_t reg);
+bool bus_map_mmio(struct bus *b, uint64_t base, uint64_t size, const struct device_ops *ops,
+                  void *chip, uint32_t reg);
 /** Is somebody there? */
 bool bus_has_port(const struct bus *b, uint16_t port);
 bool bus_has_mmio(const struct bus *b, uint64_t phys);

@@ -26,7 +26,8 @@ void sched_init(struct sched *s, void *machine, uint64_t (*now)(void *machine),
     s->next = SCHED_NEVER;
 }
 
-void sched_handle(struct sched *s, unsigned source, void *ctx, void (*fire)(void *ctx, unsigned source))
+void sched_handle(struct sched *s, unsigned source, void *ctx,
+                  void (*fire)(void *ctx, unsigned source))
 {
     assert(source < SCHED_SOURCES);
     s->handler[source].ctx = ctx;
@@ -36,10 +37,11 @@ void sched_handle(struct sched *s, unsigned source, void *ctx, void (*fire)(void
 void sched_arm(struct sched *s, unsigned source, uint64_t when)
 {
     assert(source < SCHED_SOURCES);
-    uint64_t before = s->next;
+    uint64_t before = s->next, old = s->s.when[source];
 
     s->s.when[source] = when;
-    find_next(s);
+    if (when <= before) s->next = when;
+    else if (old == before) find_next(s);
     if (s->next < before && s->sooner) s->sooner(s->machine, s->next);
 }
 

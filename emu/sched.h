@@ -40,11 +40,15 @@ struct sched {
 void sched_init(struct sched *s, void *machine, uint64_t (*now)(void *machine),
                 void (*sooner)(void *machine, uint64_t next));
 /** Who is called when the alarm of `source` goes off. */
-void sched_handle(struct sched *s, unsigned source, void *ctx, void (*fire)(void *ctx, unsigned source));
+void sched_handle(struct sched *s, unsigned source, void *ctx,
+                  void (*fire)(void *ctx, unsigned source));
 
 /** Set the source's one alarm; SCHED_NEVER takes it back. */
 void sched_arm(struct sched *s, unsigned source, uint64_t when);
-static inline void sched_disarm(struct sched *s, unsigned source) { sched_arm(s, source, SCHED_NEVER); }
+static inline void sched_disarm(struct sched *s, unsigned source)
+{
+    sched_arm(s, source, SCHED_NEVER);
+}
 static inline uint64_t sched_next(const struct sched *s) { return s->next; }
 static inline bool sched_is_armed(const struct sched *s, unsigned source)
 {

@@ -29,11 +29,11 @@ static inline int run_tests(const char *name, const TTest *const *tests, size_t 
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-#define RUN_TESTS(suite, ...)                                             \
-    int main(void)                                                        \
-    {                                                                     \
-        const TTest *const tests[] = {__VA_ARGS__};                       \
-        return run_tests(suite, tests, sizeof tests / sizeof tests[0]);   \
+#define RUN_TESTS(suite, ...)                                                                      \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        const TTest *const tests[] = {__VA_ARGS__};                                                \
+        return run_tests(suite, tests, sizeof tests / sizeof tests[0]);                            \
     }
 
 #endif

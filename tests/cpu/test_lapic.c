@@ -5,9 +5,27 @@
 #include <string.h>
 
 enum {
-    ID = 0x20, VERSION = 0x30, TPR = 0x80, PPR = 0xa0, EOI = 0xb0, LDR = 0xd0, DFR = 0xe0, SVR = 0xf0, ISR = 0x100,
-    TMR = 0x180, IRR = 0x200, ESR = 0x280, ICR = 0x300, ICR_HIGH = 0x310, TIMER = 0x320, LINT0 = 0x350,
-    LINT1 = 0x360, ERROR = 0x370, INITIAL = 0x380, CURRENT = 0x390, DIVIDE = 0x3e0
+    ID = 0x20,
+    VERSION = 0x30,
+    TPR = 0x80,
+    PPR = 0xa0,
+    EOI = 0xb0,
+    LDR = 0xd0,
+    DFR = 0xe0,
+    SVR = 0xf0,
+    ISR = 0x100,
+    TMR = 0x180,
+    IRR = 0x200,
+    ESR = 0x280,
+    ICR = 0x300,
+    ICR_HIGH = 0x310,
+    TIMER = 0x320,
+    LINT0 = 0x350,
+    LINT1 = 0x360,
+    ERROR = 0x370,
+    INITIAL = 0x380,
+    CURRENT = 0x390,
+    DIVIDE = 0x3e0
 };
 
 struct bench {
@@ -53,8 +71,14 @@ static void eoi(void *ctx, uint8_t vector)
     t->eoi = vector;
 }
 
-static void out(struct bench *t, unsigned offset, uint32_t value) { lapic_write(&t->apic, offset, 4, value); }
-static uint32_t in(struct bench *t, unsigned offset) { return (uint32_t)lapic_read(&t->apic, offset, 4); }
+static void out(struct bench *t, unsigned offset, uint32_t value)
+{
+    lapic_write(&t->apic, offset, 4, value);
+}
+static uint32_t in(struct bench *t, unsigned offset)
+{
+    return (uint32_t)lapic_read(&t->apic, offset, 4);
+}
 
 static void connect(struct bench *t, unsigned id)
 {
@@ -315,7 +339,8 @@ START_TEST(switching_off_by_software_masks_all_entries_and_keeps_what_is_pending
     self(&t, 0x61);
     out(&t, SVR, 0x0ff);
     ck_assert(t.intr);
-    for (unsigned i = 0; i < LVT_COUNT; i++) ck_assert_uint_eq(in(&t, TIMER + 16 * i) & 0x10000, 0x10000);
+    for (unsigned i = 0; i < LVT_COUNT; i++)
+        ck_assert_uint_eq(in(&t, TIMER + 16 * i) & 0x10000, 0x10000);
     out(&t, LINT0, 0x700);
     ck_assert_uint_eq(in(&t, LINT0), 0x10700);
     ck_assert_int_eq(take(&t), 0x61);
@@ -525,10 +550,8 @@ START_TEST(random_traffic_is_survived_and_intr_is_always_told)
         unsigned offset = seed >> 33 & 0x3f0;
 
         if (offset == SVR && (seed >> 20 & 7)) continue;
-        if (seed >> 63)
-            lapic_write(&t.apic, offset, 4, (uint32_t)(seed >> 10));
-        else
-            lapic_read(&t.apic, offset + (seed >> 50 & 7), 1u << (seed >> 54 & 3));
+        if (seed >> 63) lapic_write(&t.apic, offset, 4, (uint32_t)(seed >> 10));
+        else lapic_read(&t.apic, offset + (seed >> 50 & 7), 1u << (seed >> 54 & 3));
         run_to(&t, t.now + (seed >> 40 & 0xffff));
         if (seed >> 60 == 1) lapic_lint(&t.apic, seed >> 59 & 1, seed >> 58 & 1);
         if (seed >> 60 == 2) take(&t);
@@ -548,8 +571,11 @@ RUN_TESTS("lapic", after_reset_it_is_enabled_at_its_page_and_passes_the_8259,
           a_masked_timer_counts_without_an_alarm_and_its_past_expiries_stay_past,
           a_new_divider_keeps_the_count_and_zero_stops_the_timer,
           switching_off_by_software_masks_all_entries_and_keeps_what_is_pending,
-          a_disabled_apic_has_no_page_and_lets_the_8259_through, reserved_bits_of_the_base_register_are_refused,
+          a_disabled_apic_has_no_page_and_lets_the_8259_through,
+          reserved_bits_of_the_base_register_are_refused,
           lint_pins_deliver_nmi_fixed_and_level_interrupts, commands_find_their_destination,
-          nmi_and_init_reach_a_named_destination, illegal_vectors_and_registers_are_errors_and_interrupt_once,
-          narrow_and_wide_reads_give_the_bytes_of_the_register, init_keeps_id_and_base_and_masks_lint0,
-          a_restored_state_asks_and_wakes_as_the_saved_one, random_traffic_is_survived_and_intr_is_always_told)
+          nmi_and_init_reach_a_named_destination,
+          illegal_vectors_and_registers_are_errors_and_interrupt_once,
+          narrow_and_wide_reads_give_the_bytes_of_the_register,
+          init_keeps_id_and_base_and_masks_lint0, a_restored_state_asks_and_wakes_as_the_saved_one,
+          random_traffic_is_survived_and_intr_is_always_told)

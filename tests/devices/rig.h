@@ -70,7 +70,8 @@ static inline struct device_wires rig_wires(struct rig *r, uint64_t hz)
 }
 
 /* Connect a chip whose wires are at `wires` and reset it. */
-static inline void rig_connect(struct rig *r, const struct device_ops *ops, void *chip, struct device_wires *wires)
+static inline void rig_connect(struct rig *r, const struct device_ops *ops, void *chip,
+                               struct device_wires *wires)
 {
     *r = (struct rig){.ops = ops, .chip = chip, .alarm = RIG_NEVER};
     *wires = rig_wires(r, RIG_HZ);
@@ -78,8 +79,14 @@ static inline void rig_connect(struct rig *r, const struct device_ops *ops, void
     r->rises = r->falls = 0;
 }
 
-static inline uint8_t rig_in(struct rig *r, uint32_t reg) { return (uint8_t)r->ops->read(r->chip, 0, reg, 1); }
-static inline void rig_out(struct rig *r, uint32_t reg, unsigned value) { r->ops->write(r->chip, 0, reg, 1, value); }
+static inline uint8_t rig_in(struct rig *r, uint32_t reg)
+{
+    return (uint8_t)r->ops->read(r->chip, 0, reg, 1);
+}
+static inline void rig_out(struct rig *r, uint32_t reg, unsigned value)
+{
+    r->ops->write(r->chip, 0, reg, 1, value);
+}
 
 /* Let time pass as a machine would: alarms go off on their way. */
 static inline void rig_run_to(struct rig *r, uint64_t tick)

@@ -59,9 +59,15 @@ START_TEST(the_calendar_knows_leap_years)
 {
     static const struct {
         uint64_t epoch, time;
-    } day[] = {{0, 0x19700101000000},          {951782400, 0x20000229000000},  {951868800, 0x20000301000000},
-               {1709164799, 0x20240228235959}, {1709164800, 0x20240229000000}, {4107542400, 0x21000301000000},
-               {4107456000, 0x21000228000000}, {1735689599, 0x20241231235959}, {253402300799, 0x99991231235959},
+    } day[] = {{0, 0x19700101000000},
+               {951782400, 0x20000229000000},
+               {951868800, 0x20000301000000},
+               {1709164799, 0x20240228235959},
+               {1709164800, 0x20240229000000},
+               {4107542400, 0x21000301000000},
+               {4107456000, 0x21000228000000},
+               {1735689599, 0x20241231235959},
+               {253402300799, 0x99991231235959},
                {UINT64_MAX, 0x99991231235959}};
 
     for (unsigned i = 0; i < sizeof day / sizeof day[0]; i++) {
@@ -122,7 +128,8 @@ START_TEST(a_guest_sets_the_clock_with_updates_stopped)
     setup();
     rig_run_to(&rig, SECOND / 4);
     put(0x0b, 0x82);
-    put(0, 0x58), put(2, 0x59), put(4, 0x23), put(7, 0x31), put(8, 0x12), put(9, 0x99), put(0x32, 0x19);
+    put(0, 0x58), put(2, 0x59), put(4, 0x23), put(7, 0x31), put(8, 0x12), put(9, 0x99),
+        put(0x32, 0x19);
     put(6, 6);
     rig_run_to(&rig, 10 * SECOND);
     ck_assert_uint_eq(bcd_time(), 0x19991231235958);
@@ -177,7 +184,8 @@ END_TEST
 
 START_TEST(the_periodic_interrupt_comes_at_each_rate_it_can_be_set_to)
 {
-    static const unsigned per_second[16] = {0, 256, 128, 8192, 4096, 2048, 1024, 512, 256, 128, 64, 32, 16, 8, 4, 2};
+    static const unsigned per_second[16] = {0,   256, 128, 8192, 4096, 2048, 1024, 512,
+                                            256, 128, 64,  32,   16,   8,    4,    2};
 
     for (unsigned rate = 0; rate < 16; rate++) {
         unsigned count = 0;
@@ -325,8 +333,9 @@ START_TEST(nonsense_in_the_time_bytes_is_survived)
 END_TEST
 
 RUN_TESTS("cmos", time_is_the_epoch_plus_the_machines_own_seconds, the_calendar_knows_leap_years,
-          every_day_of_four_centuries_follows_the_one_before, formats_are_bcd_or_binary_and_12_or_24_hours,
-          a_guest_sets_the_clock_with_updates_stopped, a_byte_of_the_running_time_can_be_changed,
+          every_day_of_four_centuries_follows_the_one_before,
+          formats_are_bcd_or_binary_and_12_or_24_hours, a_guest_sets_the_clock_with_updates_stopped,
+          a_byte_of_the_running_time_can_be_changed,
           the_divider_reset_holds_the_clock_and_its_release_ticks_half_a_second_later,
           update_in_progress_is_up_for_244_us_before_each_second,
           the_periodic_interrupt_comes_at_each_rate_it_can_be_set_to,
@@ -335,5 +344,6 @@ RUN_TESTS("cmos", time_is_the_epoch_plus_the_machines_own_seconds, the_calendar_
           an_alarm_at_a_time_that_does_not_exist_never_comes,
           flags_are_kept_without_their_enable_and_enabling_late_interrupts_at_once,
           memory_sizes_are_where_a_bios_leaves_them,
-          the_index_ignores_the_nmi_bit_and_memory_keeps_what_is_written, reset_stops_interrupts_and_keeps_time,
-          looking_often_or_never_gives_the_same_state, nonsense_in_the_time_bytes_is_survived)
+          the_index_ignores_the_nmi_bit_and_memory_keeps_what_is_written,
+          reset_stops_interrupts_and_keeps_time, looking_often_or_never_gives_the_same_state,
+          nonsense_in_the_time_bytes_is_survived)

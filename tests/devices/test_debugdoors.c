@@ -116,5 +116,6 @@ END_TEST
 RUN_TESTS("debugdoors", the_console_door_speaks_on_channel_4_and_reads_its_own_number,
           the_exit_door_takes_8_16_and_32_bits, the_word_shutdown_powers_off_and_nothing_like_it,
           acpi_power_off_wants_the_enable_bit_and_sleep_type_0,
-          port_92_moves_a20_and_resets_on_the_rise_of_bit_0, a_byte_at_cf9_resets_and_a_pci_address_does_not,
+          port_92_moves_a20_and_resets_on_the_rise_of_bit_0,
+          a_byte_at_cf9_resets_and_a_pci_address_does_not,
           the_post_code_reads_back_and_does_nothing)

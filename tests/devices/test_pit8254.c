@@ -9,7 +9,7 @@
 /* ---- one channel, pulse by pulse ------------------------------------------------------------------- */
 
 struct model {
-    unsigned mode, m; /* m: 65536 or 10000 */
+    unsigned mode, m;   /* m: 65536 or 10000 */
     unsigned cr, ce, n; /* n: what was loaded */
     bool out, gate, load, trigger, written, valid, stopped;
 };
@@ -108,10 +108,14 @@ static uint64_t pulse(void) { return timebase_count(rig.now, PIT_HZ, RIG_HZ); }
 
 static unsigned digits(unsigned value, bool bcd)
 {
-    return bcd ? value / 1000 % 10 << 12 | value / 100 % 10 << 8 | value / 10 % 10 << 4 | value % 10 : value & 0xffff;
+    return bcd ? value / 1000 % 10 << 12 | value / 100 % 10 << 8 | value / 10 % 10 << 4 | value % 10
+               : value & 0xffff;
 }
 
-static void set_mode(unsigned channel, unsigned mode, bool bcd) { rig_out(&rig, 3, channel << 6 | 0x30 | mode << 1 | bcd); }
+static void set_mode(unsigned channel, unsigned mode, bool bcd)
+{
+    rig_out(&rig, 3, channel << 6 | 0x30 | mode << 1 | bcd);
+}
 
 static void set_count(unsigned channel, unsigned value, bool bcd)
 {
@@ -173,10 +177,12 @@ static unsigned compare_with_model(uint64_t seed)
             model_pulse(&c);
             to_pulse(++at);
             if (before != c.out && pit.s.channel[2].running)
-                ck_assert_msg(edge == at, "mode %u: edge foretold at pulse %u", c.mode, (unsigned)at);
+                ck_assert_msg(edge == at, "mode %u: edge foretold at pulse %u", c.mode,
+                              (unsigned)at);
             if (c.valid && !c.load && !c.trigger && !c.stopped)
-                ck_assert_msg(counter(2) == digits(c.ce, bcd), "mode %u: counter at pulse %u: %x, should be %x",
-                              c.mode, (unsigned)at, counter(2), digits(c.ce, bcd));
+                ck_assert_msg(counter(2) == digits(c.ce, bcd),
+                              "mode %u: counter at pulse %u: %x, should be %x", c.mode,
+                              (unsigned)at, counter(2), digits(c.ce, bcd));
             compared++;
         }
     }
@@ -233,7 +239,7 @@ START_TEST(read_back_gives_the_status_byte_before_the_latched_count)
     set_mode(2, 2, false);
     set_count(2, 1000, false);
     to_pulse(11);
-    rig_out(&rig, 3, 0xc8); /* count and status of channel 2 */
+    rig_out(&rig, 3, 0xc8);                   /* count and status of channel 2 */
     ck_assert_uint_eq(rig_in(&rig, 2), 0xb4); /* OUT, loaded, low then high, mode 2, binary */
     ck_assert_uint_eq(counter(2), 990);
 }
@@ -407,7 +413,8 @@ END_TEST
 RUN_TESTS("pit8254", every_mode_counts_pulse_by_pulse_as_the_data_sheet_says,
           mode_0_raises_out_n_plus_1_pulses_after_the_count_is_written,
           a_latched_count_stands_still_until_both_bytes_are_read,
-          read_back_gives_the_status_byte_before_the_latched_count, null_count_is_up_until_the_count_is_loaded,
+          read_back_gives_the_status_byte_before_the_latched_count,
+          null_count_is_up_until_the_count_is_loaded,
           single_byte_access_writes_and_reads_that_byte_alone,
           port_61_reads_its_low_bits_back_and_toggles_the_refresh_bit,
           a_second_of_mode_2_raises_the_line_as_often_as_the_crystal_allows,

@@ -16,7 +16,10 @@ static void setup(void)
     uart.w.channel = 2;
 }
 
-static void receive(const char *text) { ck_assert_uint_eq(uart_receive(&uart, (const uint8_t *)text, strlen(text)), strlen(text)); }
+static void receive(const char *text)
+{
+    ck_assert_uint_eq(uart_receive(&uart, (const uint8_t *)text, strlen(text)), strlen(text));
+}
 
 START_TEST(a_written_byte_leaves_at_once_on_its_channel)
 {
@@ -248,11 +251,14 @@ START_TEST(reset_puts_the_line_down_and_keeps_what_waits_on_it)
 END_TEST
 
 RUN_TESTS("uart16550", a_written_byte_leaves_at_once_on_its_channel,
-          the_divisor_latch_hides_data_and_interrupt_enable, scratch_and_enable_keep_the_bits_that_exist,
+          the_divisor_latch_hides_data_and_interrupt_enable,
+          scratch_and_enable_keep_the_bits_that_exist,
           enabling_the_transmitter_interrupt_raises_it_and_reading_iir_takes_it_back,
           each_written_byte_is_a_new_edge_of_the_transmitter_interrupt,
-          a_received_byte_interrupts_until_it_is_read, below_the_trigger_level_the_reason_is_the_timeout,
-          what_the_fifo_cannot_hold_waits_on_the_line_in_order, how_input_is_cut_into_calls_is_no_state,
+          a_received_byte_interrupts_until_it_is_read,
+          below_the_trigger_level_the_reason_is_the_timeout,
+          what_the_fifo_cannot_hold_waits_on_the_line_in_order,
+          how_input_is_cut_into_calls_is_no_state,
           enabling_or_clearing_the_fifos_drops_what_they_hold,
           loopback_returns_bytes_and_modem_lines_and_cuts_off_the_line,
           modem_changes_are_told_once_and_ring_only_when_it_falls,

@@ -66,7 +66,9 @@ static void setup(struct bench *t)
 {
     memset(t, 0, sizeof *t);
     sched_init(&t->sched, t, now, NULL);
-    t->events = (struct event_wire){.ctx = t, .mask = RS_MASK(RS_EV_LINE) | RS_MASK(RS_EV_DEVICE), .emit = emit};
+    t->events = (struct event_wire){.ctx = t,
+                                    .mask = RS_MASK(RS_EV_LINE) | RS_MASK(RS_EV_DEVICE),
+                                    .emit = emit};
     struct board_config config = {.mem_bytes = 256u << 20,
                                   .cpus = 1,
                                   .epoch = 1767225600,
@@ -83,8 +85,14 @@ static void setup(struct bench *t)
     t->inta = board_inta(&t->board);
 }
 
-static void out(struct bench *t, uint16_t port, unsigned n, uint32_t value) { t->bus.io_write(t->bus.ctx, 0, port, n, value); }
-static uint32_t in(struct bench *t, uint16_t port, unsigned n) { return t->bus.io_read(t->bus.ctx, 0, port, n); }
+static void out(struct bench *t, uint16_t port, unsigned n, uint32_t value)
+{
+    t->bus.io_write(t->bus.ctx, 0, port, n, value);
+}
+static uint32_t in(struct bench *t, uint16_t port, unsigned n)
+{
+    return t->bus.io_read(t->bus.ctx, 0, port, n);
+}
 
 static void run_to(struct bench *t, uint64_t tick)
 {
@@ -336,8 +344,9 @@ END_TEST
 /* Random traffic on two boards; the second is looked at and run in other steps. */
 START_TEST(the_same_traffic_gives_the_same_state_however_it_is_watched)
 {
-    static const uint16_t port[] = {0x20, 0x21, 0xa0, 0xa1, 0x40, 0x41, 0x42, 0x43, 0x61,  0x60,  0x64,  0x70,
-                                    0x71, 0x92, 0x80, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x4d0, 0x511};
+    static const uint16_t port[] = {0x20,  0x21,  0xa0,  0xa1,  0x40,  0x41,  0x42,  0x43,
+                                    0x61,  0x60,  0x64,  0x70,  0x71,  0x92,  0x80,  0x3f8,
+                                    0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x4d0, 0x511};
     struct bench a, b;
     uint64_t seed = 42;
 

@@ -32,9 +32,13 @@ static void plain_write(void *chip, unsigned cpu, uint32_t reg, unsigned n, uint
     memcpy(p->reg + reg, &value, n);
 }
 
-static const struct device_ops bytes_only = {.name = "bytes", .read = plain_read, .write = plain_write};
-static const struct device_ops any_width = {
-    .name = "any", .widths = WIDTH_1 | WIDTH_2 | WIDTH_4 | WIDTH_8, .read = plain_read, .write = plain_write};
+static const struct device_ops bytes_only = {.name = "bytes",
+                                             .read = plain_read,
+                                             .write = plain_write};
+static const struct device_ops any_width = {.name = "any",
+                                            .widths = WIDTH_1 | WIDTH_2 | WIDTH_4 | WIDTH_8,
+                                            .read = plain_read,
+                                            .write = plain_write};
 static const struct device_ops deaf = {.name = "deaf"};
 
 static struct bus bus;
@@ -151,16 +155,20 @@ END_TEST
 START_TEST(a_full_table_refuses_politely)
 {
     setup();
-    for (unsigned i = 0; i < BUS_PORT_RANGES; i++) ck_assert(bus_map_ports(&bus, i * 4, 1, &bytes_only, &a, 0));
+    for (unsigned i = 0; i < BUS_PORT_RANGES; i++)
+        ck_assert(bus_map_ports(&bus, i * 4, 1, &bytes_only, &a, 0));
     ck_assert(!bus_map_ports(&bus, 0x8000, 1, &bytes_only, &a, 0));
-    for (unsigned i = 0; i < BUS_MMIO_RANGES; i++) ck_assert(bus_map_mmio(&bus, i * 4, 1, &bytes_only, &a, 0));
+    for (unsigned i = 0; i < BUS_MMIO_RANGES; i++)
+        ck_assert(bus_map_mmio(&bus, i * 4, 1, &bytes_only, &a, 0));
     ck_assert(!bus_map_mmio(&bus, 0x8000, 1, &bytes_only, &a, 0));
 }
 END_TEST
 
 RUN_TESTS("bus", absent_ports_and_addresses_read_all_ones_and_swallow_writes,
           a_chip_without_entry_points_is_as_good_as_absent,
-          a_byte_chip_gets_wide_accesses_byte_by_byte_little_endian, a_chip_that_takes_the_width_gets_it_whole,
-          an_access_across_two_chips_is_split_between_them_and_the_void, the_last_port_has_nothing_behind_it,
+          a_byte_chip_gets_wide_accesses_byte_by_byte_little_endian,
+          a_chip_that_takes_the_width_gets_it_whole,
+          an_access_across_two_chips_is_split_between_them_and_the_void,
+          the_last_port_has_nothing_behind_it,
           overlapping_or_empty_or_outside_port_ranges_are_refused,
           memory_ranges_route_by_address_and_may_not_overlap, a_full_table_refuses_politely)
