@@ -81,7 +81,7 @@ static bool string_one(struct cpu *c, const struct op *o, enum string_kind kind,
 
 /* ---- many elements on host memory ------------------------------------------------------------------ */
 
-static uint64_t peek(const uint8_t *p, unsigned width)
+static inline uint64_t peek(const uint8_t *p, unsigned width)
 {
     uint64_t v = 0;
 
@@ -181,29 +181,45 @@ static void fill(uint8_t *low, uint64_t n, unsigned width, uint64_t value)
 }
 
 /** Does a repeated comparison end on these values? */
-static bool ends(const struct op *o, const struct compared *v)
+static inline bool ends(bool until_equal, const struct compared *v)
 {
-    return (v->a == v->b) == ((o->flags & OPF_REPNE) != 0);
+    return (v->a == v->b) == until_equal;
 }
 
+static bool until_equal(const struct op *o) { return (o->flags & OPF_REPNE) != 0; }
+
 /** Compare up to n elements; returns how many were compared, the last one's values in *v.
- *  source may be NULL: v->a is compared with each. */
-static uint64_t compare(const struct op *o, const uint8_t *source, const uint8_t *dest, uint64_t n,
-                        int64_t step, struct compared *v)
+ *  source may be NULL: v->a is compared with each. Inlined for each constant width. */
+static inline __attribute__((always_inline)) uint64_t
+compare_width(unsigned width, bool until, const uint8_t *source, const uint8_t *dest, uint64_t n,
+              int64_t step, struct compared *v)
 {
     struct compared now = *v;
     uint64_t done = 0;
 
     while (done < n) {
-        if (source) now.a = peek(source, o->width);
-        now.b = peek(dest, o->width);
+        if (source) now.a = peek(source, width);
+        now.b = peek(dest, width);
         done++;
-        if (ends(o, &now)) break;
+        if (ends(until, &now)) break;
         if (source) source += step;
         dest += step;
     }
     *v = now;
     return done;
+}
+
+static uint64_t compare(const struct op *o, const uint8_t *source, const uint8_t *dest, uint64_t n,
+                        int64_t step, struct compared *v)
+{
+    bool until = until_equal(o);
+
+    switch (o->width) {
+    case 1: return compare_width(1, until, source, dest, n, step, v);
+    case 2: return compare_width(2, until, source, dest, n, step, v);
+    case 4: return compare_width(4, until, source, dest, n, step, v);
+    default: return compare_width(8, until, source, dest, n, step, v);
+    }
 }
 
 /** Up to `want` elements at once; 0 = the slow way is due. Moves the pointers, not RCX. */
@@ -329,7 +345,7 @@ static enum step string_repeat(struct cpu *c, const struct op *o, enum string_ki
         count -= n;
         addr_put(c, R_RCX, addr_mask(o), count);
         charge_elements(c, &price, n);
-        done = count == 0 || (compares(kind) && ends(o, &v));
+        done = count == 0 || (compares(kind) && ends(until_equal(o), &v));
     } while (!done && !must_pause(c));
     if (compares(kind) && (done || (c->flags & RF_TF))) fl_sub(c, v.a, v.b, o->width);
     if (done) return STEP_NEXT;
