@@ -175,6 +175,17 @@ void lapic_lint(struct lapic *l, unsigned pin, bool level)
     settle(l);
 }
 
+bool lapic_lint0_passes(const struct lapic *l)
+{
+    const struct lapic_state *s = &l->s;
+    unsigned vector = s->lvt[LVT_LINT0] & LVT_VECTOR;
+
+    if (!is_on(s)) return true;
+    if (is_masked(s, LVT_LINT0)) return false;
+    if (lvt_mode(s, LVT_LINT0) != MODE_FIXED) return true;
+    return is_software_enabled(s) && vector >= FIRST_VECTOR && is_above(s, vector);
+}
+
 uint8_t lapic_accept(struct lapic *l, uint8_t vector)
 {
     if (l->vector < 0 || !has_vector(l->s.irr, vector) || !is_above(&l->s, vector))

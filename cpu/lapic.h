@@ -134,5 +134,7 @@ void lapic_receive(struct lapic *l, const struct lapic_ipi *ipi, bool level_trig
 bool lapic_is_addressed(const struct lapic *l, const struct lapic_ipi *ipi);
 /** Could the timer, as it is armed now, raise an interrupt that would be delivered? */
 bool lapic_may_wake(const struct lapic *l);
+/** Would a rise of the 8259's INTR, now, reach the core? */
+bool lapic_lint0_passes(const struct lapic *l);
 
 #endif

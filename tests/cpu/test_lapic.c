@@ -415,6 +415,24 @@ START_TEST(lint_pins_deliver_nmi_fixed_and_level_interrupts)
 }
 END_TEST
 
+START_TEST(whether_lint0_passes_is_told_without_trying)
+{
+    struct bench t;
+
+    connect(&t, 0);
+    ck_assert(lapic_lint0_passes(&t.apic)); /* as firmware leaves it */
+    out(&t, SVR, 0x1ff);
+    out(&t, LINT0, 0x10700);
+    ck_assert(!lapic_lint0_passes(&t.apic));
+    out(&t, LINT0, 0x45);
+    ck_assert(lapic_lint0_passes(&t.apic));
+    out(&t, TPR, 0x40);
+    ck_assert(!lapic_lint0_passes(&t.apic));
+    ck_assert(lapic_base_write(&t.apic, 0xfee00100, 40));
+    ck_assert(lapic_lint0_passes(&t.apic));
+}
+END_TEST
+
 START_TEST(commands_find_their_destination)
 {
     struct bench t;
@@ -573,7 +591,8 @@ RUN_TESTS("lapic", after_reset_it_is_enabled_at_its_page_and_passes_the_8259,
           switching_off_by_software_masks_all_entries_and_keeps_what_is_pending,
           a_disabled_apic_has_no_page_and_lets_the_8259_through,
           reserved_bits_of_the_base_register_are_refused,
-          lint_pins_deliver_nmi_fixed_and_level_interrupts, commands_find_their_destination,
+          lint_pins_deliver_nmi_fixed_and_level_interrupts,
+          whether_lint0_passes_is_told_without_trying, commands_find_their_destination,
           nmi_and_init_reach_a_named_destination,
           illegal_vectors_and_registers_are_errors_and_interrupt_once,
           narrow_and_wide_reads_give_the_bytes_of_the_register,
