@@ -38,13 +38,24 @@ void line_cycles(struct line *l, uint64_t ticks)
     line_add(l, ".%.*s", (int)n, digits);
 }
 
+const char *line_name(const struct log_context *context, uint64_t address, uint64_t *offset, char *out,
+                      size_t size)
+{
+    const char *name = context->symbols.find ? context->symbols.find(context->symbols.ctx, address, offset) : NULL;
+    size_t n = 0;
+
+    if (!name) return NULL;
+    for (; name[n] && n + 1 < size; n++) out[n] = name[n] > ' ' && name[n] < 0x7f ? name[n] : '?';
+    out[n] = 0;
+    return out;
+}
+
 void line_symbol(struct line *l, const struct log_context *context, uint64_t address)
 {
     uint64_t offset = 0;
-    const char *name = NULL;
+    char name[LOG_NAME_MAX];
 
-    if (context->symbols.find) name = context->symbols.find(context->symbols.ctx, address, &offset);
-    if (!name) return;
+    if (!line_name(context, address, &offset, name, sizeof name)) return;
     if (offset) line_add(l, " <%s+0x%" PRIx64 ">", name, offset);
     else line_add(l, " <%s>", name);
 }

@@ -15,6 +15,7 @@
 #include "ringside/ringside.h"
 
 #define LOG_LINE_MAX 1024u /* no line is longer */
+#define LOG_NAME_MAX 128u
 
 /** Names for addresses. find may be NULL: no names. */
 struct symbol_wire {
@@ -42,6 +43,10 @@ struct line {
 void line_add(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Ticks as cycles: "212", "12.5": exact, no trailing zeros. */
 void line_cycles(struct line *l, uint64_t ticks);
+/** The symbol at or before an address, cut to fit; what is not printable ASCII becomes '?', so that an
+ *  image cannot write to a terminal or break a line. NULL if there is none. */
+const char *line_name(const struct log_context *context, uint64_t address, uint64_t *offset, char *out,
+                      size_t size);
 /** "<name+0x12>" with a space before it, nothing without a name. */
 void line_symbol(struct line *l, const struct log_context *context, uint64_t address);
 

@@ -22,9 +22,7 @@ static void add_string(struct line *l, const char *key, const char *value)
     line_add(l, "\"");
     for (; *value; value++) {
         unsigned char ch = (unsigned char)*value;
-        if (ch == '"' || ch == '\\') line_add(l, "\\%c", ch);
-        else if (ch < 0x20) line_add(l, "\\u%04x", ch);
-        else line_add(l, "%c", ch);
+        line_add(l, ch == '"' || ch == '\\' ? "\\%c" : "%c", ch);
     }
     line_add(l, "\"");
 }
@@ -57,15 +55,14 @@ static void add_symbol(struct line *l, const char *key, const struct log_context
                        uint64_t address)
 {
     uint64_t offset = 0;
-    const char *name = NULL;
-    char text[200];
-    struct line s = {text, sizeof text, 0};
+    char text[LOG_NAME_MAX + 24];
+    const char *name = line_name(context, address, &offset, text, LOG_NAME_MAX);
 
-    if (context->symbols.find) name = context->symbols.find(context->symbols.ctx, address, &offset);
-    text[0] = 0;
-    if (name) line_add(&s, "%.160s", name);
-    if (name && offset) line_add(&s, "+0x%" PRIx64, offset);
-    add_string(l, key, name ? text : NULL);
+    if (name && offset) {
+        struct line s = {text, sizeof text, strlen(text)};
+        line_add(&s, "+0x%" PRIx64, offset);
+    }
+    add_string(l, key, name);
 }
 
 /* The fault's name and its error code, null if it has none. */

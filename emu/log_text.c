@@ -384,8 +384,9 @@ SENTENCE(insn)
 {
     unsigned length = e->w[2] > 15 ? 15 : (unsigned)e->w[2];
 
+    line_add(l, "bytes");
     for (unsigned i = 0; i < length; i++)
-        line_add(l, "%s%02x", i ? " " : "", (unsigned)(e->w[i / 8] >> i % 8 * 8 & 0xff));
+        line_add(l, " %02x", (unsigned)(e->w[i / 8] >> i % 8 * 8 & 0xff));
 }
 
 SENTENCE(device)
