@@ -92,7 +92,7 @@ bool priv_io_map_judge(const struct segment *tss, uint16_t base, uint16_t port, 
 /** priv_io_bits_judge - @map the two bytes: all n bits of the access must be 0. */
 bool priv_io_bits_judge(uint16_t map, uint16_t port, unsigned n)
 {
-    return (map >> (port & 7) & ((1u << n) - 1)) == 0;
+    return ((unsigned)map >> (port & 7) & ((1u << n) - 1)) == 0;
 }
 
 /* ---- asking ----------------------------------------------------------------------------------------------- */
