@@ -166,7 +166,10 @@ static void fill_operand(const struct pick *p, const ZydisDecodedOperand *z)
             z->encoding == ZYDIS_OPERAND_ENCODING_OPCODE)
             o->rm = reg_code(z->reg.value);
         if (z->encoding == ZYDIS_OPERAND_ENCODING_NDSNDD && o->imm == 0) o->imm = reg_code(z->reg.value);
-        if (z->reg.value == ZYDIS_REGISTER_CL && z->encoding == ZYDIS_OPERAND_ENCODING_NONE) o->imm = -1;
+        /* a count or port that lies in a fixed register */
+        if ((z->reg.value == ZYDIS_REGISTER_CL || z->reg.value == ZYDIS_REGISTER_DX) &&
+            z->encoding == ZYDIS_OPERAND_ENCODING_NONE)
+            o->imm = -1;
         if (z->reg.value >= ZYDIS_REGISTER_ES && z->reg.value <= ZYDIS_REGISTER_GS)
             o->reg = (uint8_t)seg_code(z->reg.value);
         break;
@@ -196,7 +199,7 @@ static uint8_t width_of(const ZydisDecodedInstruction *ins, const ZydisDecodedOp
     case ZYDIS_MNEMONIC_OUTSW: case ZYDIS_MNEMONIC_INSW: return 2;
     case ZYDIS_MNEMONIC_OUTSD: case ZYDIS_MNEMONIC_INSD: return 4;
     case ZYDIS_MNEMONIC_OUT: bits = ops[1].size; break; /* OUT port, accumulator */
-    case ZYDIS_MNEMONIC_PUSH: case ZYDIS_MNEMONIC_POP: break;
+    case ZYDIS_MNEMONIC_PUSH: case ZYDIS_MNEMONIC_POP: case ZYDIS_MNEMONIC_ENTER: break;
     case ZYDIS_MNEMONIC_CALL: case ZYDIS_MNEMONIC_JMP: case ZYDIS_MNEMONIC_RET: break;
     default:
         if (ins->operand_count == 0) break;
@@ -233,10 +236,50 @@ static void fill_op(const struct pick *p)
             const ZydisDecodedOperand *z = &p->ops[i];
             if (is_mem(z) && (z->mem.base == ZYDIS_REGISTER_RSI || z->mem.base == ZYDIS_REGISTER_ESI ||
                               z->mem.base == ZYDIS_REGISTER_SI || z->mem.base == ZYDIS_REGISTER_RBX ||
-                              z->mem.base == ZYDIS_REGISTER_EBX || z->mem.base == ZYDIS_REGISTER_BX))
+                              z->mem.base == ZYDIS_REGISTER_EBX || z->mem.base == ZYDIS_REGISTER_BX ||
+                              p->ins->mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU))
                 o->seg = (unsigned)seg_code(z->mem.segment) & 15u;
         }
     }
+}
+
+static bool has_class(const ZydisDecodedOperand *z, ZydisRegisterClass k)
+{
+    return is_reg(z) && ZydisRegisterGetClass(z->reg.value) == k;
+}
+
+static bool is_gpr(const ZydisDecodedOperand *z)
+{
+    return has_class(z, ZYDIS_REGCLASS_GPR32) || has_class(z, ZYDIS_REGCLASS_GPR64);
+}
+
+/* What one mnemonic leaves open goes into imm: bit 0 (bit 8 beside an immediate) = the r/m side is the
+ * destination, bit 1 = the r/m operand is a general register; -1 = a bit offset in a register. */
+static void fill_direction(const struct pick *p, unsigned priv)
+{
+    const ZydisDecodedOperand *ops = p->ops;
+    unsigned n = p->ins->operand_count_visible;
+    ZydisMnemonic mn = p->ins->mnemonic;
+
+    if (n < 2) return;
+    bool store = ops[0].encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM;
+    if (priv == PRIV_SSE || mn == ZYDIS_MNEMONIC_MOVSD) {
+        if (is_imm(&ops[n - 1])) p->op->imm = (p->op->imm & 0xff) | (store ? 0x100 : 0);
+        else p->op->imm = (store ? 1 : 0) | (is_gpr(&ops[store ? 0 : 1]) ? 2 : 0);
+    }
+    if (mn == ZYDIS_MNEMONIC_MOVBE) p->op->imm = store;
+    if (mn == ZYDIS_MNEMONIC_BT || mn == ZYDIS_MNEMONIC_BTS || mn == ZYDIS_MNEMONIC_BTR ||
+        mn == ZYDIS_MNEMONIC_BTC) {
+        if (is_reg(&ops[1])) p->op->imm = -1;
+    }
+}
+
+/* MMX registers are state only, so far */
+static bool has_mmx(const struct pick *p)
+{
+    for (unsigned i = 0; i < p->ins->operand_count_visible; i++)
+        if (has_class(&p->ops[i], ZYDIS_REGCLASS_MMX)) return true;
+    return false;
 }
 
 /* ---- shapes -------------------------------------------------------------------------------------------- */
@@ -646,9 +689,11 @@ enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *
 
     struct pick p = {&ins, ops, op, ctx, page_off, ip_off + ins.length};
     fill_op(&p);
-    if (row->priv == PRIV_SSE && !is_imm(&ops[ins.operand_count_visible ? ins.operand_count_visible - 1 : 0]) &&
-        ins.operand_count_visible > 1)
-        op->imm = ops[0].encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM;
+    fill_direction(&p, row->priv);
+    if (has_mmx(&p)) {
+        op->imm = (int64_t)ins.mnemonic;
+        return refuse(op, d, op_gap, ins.length);
+    }
     op_fn fn = row->fn ? row->fn : row->core ? row->core(&p, row->kind) : row->family(op, row->kind);
     op_fn no = refusal(row->priv, ctx);
     op->fn = no ? no : fn;
