@@ -1,4 +1,5 @@
 /* test_cost.c - profiles and the static price of forms. */
+#define _POSIX_C_SOURCE 200809L /* mkstemp, clock_gettime */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

@@ -1,4 +1,5 @@
 /* test_ledger.c - frames, rows, rings and the events of crossings, on a processor that is only moved. */
+#define _POSIX_C_SOURCE 200809L /* mkstemp, clock_gettime */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
