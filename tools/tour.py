@@ -24,7 +24,6 @@ WIDTH = 100
 GROUPS = "crossing,refused,fault,syscall,io"
 COM1 = 0x3F8
 USER_HALF = 1 << 47
-RETURNS = ("sysret", "iret", "far-ret", "sysexit", "far ret", "far_ret")
 
 
 # ---- text ------------------------------------------------------------------------------------------
@@ -115,7 +114,7 @@ class Log:
         self.faults = []  # (FAULT, CHECK or None, CROSS or None, what the console last said)
         self.calls = []  # (SYSCALL, its CROSS)
         self.console = ""
-        self._refused = self._cross = self._raised = None
+        self._refused = self._raised = self._call = None
         for line in lines:
             event = json.loads(line)
             handler = getattr(self, "_on_" + event.get("kind", "").lower(), None)
@@ -140,8 +139,11 @@ class Log:
         self.faults.append(self._raised)
 
     def _on_cross(self, event):
-        self._cross = event
         self.crosses.append(event)
+        if self._call and event["inward"]:
+            if event["how"] == self._call["how"]:
+                self.calls.append((self._call, event))
+            self._call = None
         if self._raised and event["inward"] and event["number"] == self._raised[0]["vector"]:
             self._raised[2] = event
         self._raised = None
@@ -153,18 +155,18 @@ class Log:
         self.stays[event["head"]] = event
 
     def _on_syscall(self, event):
-        self.calls.append((event, self._cross))
+        self._call = event
 
     def bill(self, seq):
-        """'kernel 310 (84 instructions), transition 40, ...' of a CROSS or RETURN."""
+        """'kernel 310 (84 instructions) + transition 40 + ...' of a CROSS or RETURN."""
         parts = []
         for item in sorted(self.bills[seq], key=lambda i: -i["ticks"]):
             count = item["count"]
-            unit = {"walk": "TLB misses", "kernel": "instructions", "user": "instructions"}.get(item["category"])
-            suffix = f" ({number(count)} {unit if count != 1 else unit[:-2] if unit == 'TLB misses' else unit[:-1]})" \
-                if count and unit else ""
+            unit = {"walk": ("TLB miss", "TLB misses"), "kernel": ("instruction", "instructions"),
+                    "user": ("instruction", "instructions")}.get(item["category"])
+            suffix = f" ({number(count)} {unit[count != 1]})" if count and unit else ""
             parts.append(f"{item['category']} {number(item['cycles'])}{suffix}")
-        return ", ".join(parts)
+        return " + ".join(parts)
 
 
 # ---- crimes ------------------------------------------------------------------------------------------
@@ -195,9 +197,9 @@ def inputs_words(check):
         level = {1: "PT", 2: "PD", 3: "PDPT", 4: "PML4", 5: "PML5"}.get(check["level"])
         where = f" in the {level} entry" if level else " along the path"
         mode = "user" if check["user_mode"] else "supervisor"
-        extra = [name.upper() + "=1" for name in ("wp", "smep", "smap", "nxe") if check.get(name)]
-        return f"{check['access']} of {check['subject']}, {entry}{where}, {mode} mode, CPL {check['cpl']}" + \
-            (f"; {' '.join(extra)}" if extra else "")
+        asked = {"PG_WR_SUP": "wp", "PG_SMEP": "smep", "PG_SMAP": "smap", "PG_NX": "nxe"}.get(check["rule"])
+        control = f", {asked.upper()}={int(check[asked])}" if asked else ""
+        return f"{check['access']} of {check['subject']}, {entry}{where}{control}, {mode} mode, CPL {check['cpl']}"
     subject, in1, in2 = check["subject"], as_int(check["in1"]), as_int(check["in2"])
     kind = check.get("subject_kind", "")
     if kind == "PORT":
@@ -205,7 +207,9 @@ def inputs_words(check):
     if check["rule"] == "INSN_CLI_IOPL":
         return f"CPL {in1}, IOPL {in2}"
     if check["rule"].startswith("CANON"):
-        return f"address {subject}, of whose 64 bits {in1 or 48} count; CPL {check['cpl']}"
+        return f"address {subject}, CPL {check['cpl']}"
+    if check["rule"] == "INSN_UNDEFINED":
+        return f"no CPL would have helped (here {check['cpl']})"
     if kind == "INSN":
         return f"CPL {check['cpl']}"
     return f"{kind.lower()} {subject}, inputs {check['in1']} and {check['in2']}, CPL {check['cpl']}"
@@ -241,15 +245,14 @@ def tell_crime(style, log, rules, index, told):
         field(style, "refused", "by no protection rule: the operation itself has no result")
     field(style, "raised", fault_words(fault))
     if not cross:
-        field(style, "crossing", "none was logged")
         return
     target = f"{cross['to']}" + (f" <{cross['to_symbol']}>" if cross.get("to_symbol") else "")
-    field(style, "crossing", f"ring {cross['from_cpl']} to ring {cross['to_cpl']}, {target}, "
-                             f"{number(cross['cost_cycles'])} cycles: {log.bill(cross['seq'])}")
+    field(style, "crossed", f"ring {cross['from_cpl']} to ring {cross['to_cpl']}, {target}")
+    field(style, "bill", f"{number(cross['cost_cycles'])} cycles on the way in = {log.bill(cross['seq'])}")
     stay = log.stays.get(cross["seq"])
     if stay:
-        field(style, "until", f"the next return to ring {cross['from_cpl']}: {number(stay['insns'])} instructions, "
-                              f"{number(stay['cycles'])} cycles: {log.bill(stay['seq'])}")
+        field(style, "", f"{number(stay['cycles'])} cycles until ring {cross['from_cpl']} went on = "
+                         f"{log.bill(stay['seq'])}")
 
 
 def tell_crimes(style, log, rules, crimes):
@@ -270,11 +273,10 @@ def tell_crimes(style, log, rules, crimes):
         print(f"\n   {style('yellow', 'also')}     ring 3 at {fault['rip']}: {fault_words(fault)}")
     missing = sorted(set(crimes) - {crime[0] for crime in told})
     if missing:
-        print("\n" + style("red", f"not seen being stopped: {', '.join(missing)}"))
+        print("\n" + style("red", f"not stopped: {', '.join(missing)}"))
     inside = [f for f, _, _, _ in log.faults if f["cpl"] == 0]
     if inside:
-        print(f"\n   Besides, the kernel itself met {len(inside)} faults while it copied from and to programs'")
-        print("   bad pointers, and answered with EFAULT.")
+        print(f"\n   Besides, ring 0 raised {len(inside)} exceptions itself: the kernel copying through bad pointers.")
     return not missing
 
 
@@ -284,8 +286,6 @@ def calls_by_door(log):
     """{system call: {door: [(cycles, RETURN, CROSS)]}} of calls that returned."""
     doors = collections.defaultdict(lambda: collections.defaultdict(list))
     for call, cross in log.calls:
-        if not cross or not cross["inward"] or cross["how"] not in ("syscall", "int"):
-            continue
         stay = log.stays.get(cross["seq"])
         if stay:
             doors[call["number"]][cross["how"]].append((stay["cycles"], stay, cross))
@@ -299,20 +299,19 @@ def tell_prices(style, log):
     call = max(doors, key=lambda n: min(len(calls) for calls in doors[n].values()))
     name = {39: "getpid"}.get(call, f"system call {call}")
     heading(style, f"What {name} costs through each door, in cycles")
-    print(style("dim", f"   {'door':<10}{'calls':>7}{'least':>10}{'middle':>10}   the cheapest one's bill, there and back"))
+    print(style("dim", f"   {'door':<10}{'calls':>7}{'least':>9}{'middle':>9}  the cheapest one's bill, there and back"))
     least = {}
     for how, calls in sorted(doors[call].items(), key=lambda item: min(c[0] for c in item[1])):
         cycles = [c[0] for c in calls]
         cheapest = min(calls, key=lambda c: c[0])
         least[how] = cheapest[0]
         title = {"syscall": "SYSCALL", "int": "INT 0x80"}[how]
-        bill = textwrap.wrap(log.bill(cheapest[1]["seq"]), WIDTH - 43)
-        print(f"   {style('bold', f'{title:<10}')}{len(calls):>7}{number(min(cycles)):>10}"
-              f"{number(statistics.median(cycles)):>10}   {bill[0] if bill else ''}")
+        bill = textwrap.wrap(f"{log.bill(cheapest[1]['seq'])}; of which on the way in "
+                             f"{number(cheapest[2]['cost_cycles'])} = {log.bill(cheapest[2]['seq'])}", WIDTH - 40)
+        print(f"   {style('bold', f'{title:<10}')}{len(calls):>7}{number(min(cycles)):>9}"
+              f"{number(statistics.median(cycles)):>9}  {bill[0]}")
         for line in bill[1:]:
-            print(" " * 43 + line)
-        print(" " * 43 + f"of which the way in {number(cheapest[2]['cost_cycles'])}: "
-              + clip(log.bill(cheapest[2]["seq"]), WIDTH - 75))
+            print(" " * 40 + line)
     print(f"   INT 0x80 is {least['int'] / least['syscall']:.2f} times as dear as SYSCALL.")
 
 
