@@ -6,7 +6,9 @@
  * chip, alarms, inputs that wait, RAM. Not in it: filter, blocks, logs, the ledger, limits,
  * breakpoints, observers. Every number goes in as 8 little-endian bytes.
  */
-#define _POSIX_C_SOURCE 200809L
+#ifndef XXH_INLINE_ALL
+#define XXH_INLINE_ALL
+#endif
 
 #include <stdio.h>
 #include <xxhash.h>
