@@ -151,15 +151,38 @@ static void event_mem(struct cpu *c, uint64_t lin, uint64_t v, unsigned n, bool 
     if (UNLIKELY(ev_wanted(c, RS_EV_MEM))) ev_emit(c, RS_EV_MEM, 0, lin, v, n, write);
 }
 
+/* n = 1, 2, 4, 8 in one host access; a part of a longer operand may have any length */
+static inline __attribute__((always_inline)) uint64_t host_read(const void *p, unsigned n)
+{
+    uint64_t v = 0;
+
+    switch (n) {
+    case 1: return *(const uint8_t *)p;
+    case 2: return *(const uint16_t *)p;
+    case 4: return *(const uint32_t *)p;
+    case 8: return *(const uint64_t *)p;
+    default: memcpy(&v, p, n); return v;
+    }
+}
+
+static inline __attribute__((always_inline)) void host_write(void *p, unsigned n, uint64_t v)
+{
+    switch (n) {
+    case 1: *(uint8_t *)p = (uint8_t)v; break;
+    case 2: *(uint16_t *)p = (uint16_t)v; break;
+    case 4: *(uint32_t *)p = (uint32_t)v; break;
+    case 8: *(uint64_t *)p = v; break;
+    default: memcpy(p, &v, n); break;
+    }
+}
+
 static bool linear_read(struct cpu *c, uint64_t lin, unsigned n, const struct how *h, uint64_t *value)
 {
     const void *host = mem_hit(c, how_table(c, h), lin, n);
     struct pieces p;
 
-    if (LIKELY(host != NULL)) {
-        uint64_t v = 0;
-        memcpy(&v, host, n);
-        *value = v;
+    if (host != NULL) {
+        *value = host_read(host, n);
         return true;
     }
     if (!pieces_translate(c, lin, n, h, &p)) return false;
@@ -181,8 +204,8 @@ static bool linear_write(struct cpu *c, uint64_t lin, unsigned n, const struct h
     void *host = mem_hit(c, how_table(c, h), lin, n);
     struct pieces p;
 
-    if (LIKELY(host != NULL)) {
-        memcpy(host, &value, n);
+    if (host != NULL) {
+        host_write(host, n, value);
         return true;
     }
     if (!pieces_translate(c, lin, n, h, &p)) return false;
@@ -209,15 +232,24 @@ static bool seg_linear(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, en
     return true;
 }
 
-bool mem_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value)
+/* In 64-bit mode what hits the filter needs no more thought. */
+static inline __attribute__((always_inline)) void *seg_hit(const struct cpu *c, const struct filter_slot *table,
+                                                           enum seg seg, uint64_t eff, unsigned n)
 {
-    struct how h = how_data(c, RS_READ, seg == SEG_SS);
-    uint64_t lin;
-
-    return seg_linear(c, seg, eff, n, RS_READ, &lin) && linear_read(c, lin, n, &h, value);
+    if (UNLIKELY((c->ctx & CTX_MODE) != 2)) return NULL;
+    return mem_hit(c, table, seg >= SEG_FS ? c->seg[seg].base + eff : eff, n);
 }
 
-bool mem_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t value)
+static bool read_slow(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, enum rs_access kind,
+                      uint64_t *value)
+{
+    struct how h = how_data(c, kind, seg == SEG_SS);
+    uint64_t lin;
+
+    return seg_linear(c, seg, eff, n, kind, &lin) && linear_read(c, lin, n, &h, value);
+}
+
+static bool write_slow(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t value)
 {
     struct how h = how_data(c, RS_WRITE, seg == SEG_SS);
     uint64_t lin;
@@ -225,12 +257,31 @@ bool mem_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t v
     return seg_linear(c, seg, eff, n, RS_WRITE, &lin) && linear_write(c, lin, n, &h, value);
 }
 
+bool mem_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value)
+{
+    const void *host = seg_hit(c, c->rd, seg, eff, n);
+
+    if (UNLIKELY(host == NULL)) return read_slow(c, seg, eff, n, RS_READ, value);
+    *value = host_read(host, n);
+    return true;
+}
+
+bool mem_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t value)
+{
+    void *host = seg_hit(c, c->wr, seg, eff, n);
+
+    if (UNLIKELY(host == NULL)) return write_slow(c, seg, eff, n, value);
+    host_write(host, n, value);
+    return true;
+}
+
 bool mem_read_rmw(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value)
 {
-    struct how h = how_data(c, RS_WRITE, seg == SEG_SS);
-    uint64_t lin;
+    const void *host = seg_hit(c, c->wr, seg, eff, n);
 
-    return seg_linear(c, seg, eff, n, RS_WRITE, &lin) && linear_read(c, lin, n, &h, value);
+    if (UNLIKELY(host == NULL)) return read_slow(c, seg, eff, n, RS_WRITE, value);
+    *value = host_read(host, n);
+    return true;
 }
 
 /* Judge n bytes from lin on, page by page. */
@@ -334,9 +385,21 @@ static struct how how_as(const struct cpu *c, unsigned cpl, enum rs_access kind)
         .stack = true};
 }
 
+static const struct filter_slot *sys_table(const struct cpu *c, bool write)
+{
+    return write ? c->mmu.filter.wr[FILTER_SUP] : c->mmu.filter.rd[FILTER_SUP];
+}
+
 bool mem_read_sys(struct cpu *c, uint64_t linear, unsigned n, uint64_t *value)
 {
-    struct how h = how_sys(RS_READ);
+    const void *host = mem_hit(c, sys_table(c, false), linear, n);
+    struct how h;
+
+    if (LIKELY(host != NULL)) {
+        *value = host_read(host, n);
+        return true;
+    }
+    h = how_sys(RS_READ);
     return linear_read(c, linear, n, &h, value);
 }
 
@@ -356,7 +419,14 @@ bool mem_read_as(struct cpu *c, unsigned cpl, uint64_t linear, unsigned n, uint6
 
 bool mem_write_as(struct cpu *c, unsigned cpl, uint64_t linear, unsigned n, uint64_t value)
 {
-    struct how h = how_as(c, cpl, RS_WRITE);
+    void *host = cpl == 3 ? NULL : mem_hit(c, sys_table(c, true), linear, n);
+    struct how h;
+
+    if (LIKELY(host != NULL)) {
+        host_write(host, n, value);
+        return true;
+    }
+    h = how_as(c, cpl, RS_WRITE);
     return linear_write(c, linear, n, &h, value);
 }
 

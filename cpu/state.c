@@ -48,6 +48,7 @@ bool cpu_init(struct cpu *c, const struct cpu_config *k)
     c->magic_break = k->magic_break;
     c->lapic = calloc(1, sizeof(struct lapic));
     if (c->lapic == NULL || !mmu_init(&c->mmu, k->ram, k->features->geometry)) return false;
+    c->env_cr0 = UINT64_MAX; /* no CR0 has this value: the first call sees a change */
     c->mmu.events = k->events;
     c->mmu.filter_off = k->reference;
     c->mmu.prices = (struct mmu_prices){k->cost->event[COST_STLB_HIT], k->cost->event[COST_WALK_BASE],
@@ -161,8 +162,13 @@ static enum filter_context filter_context(const struct cpu *c)
 /* CR0, CR4 or EFER have changed. */
 void cpu_control_changed(struct cpu *c)
 {
-    struct mmu_env env = environment(c);
+    struct mmu_env env;
 
+    if (c->cr0 == c->env_cr0 && c->cr4 == c->env_cr4 && c->efer == c->env_efer) return;
+    c->env_cr0 = c->cr0;
+    c->env_cr4 = c->cr4;
+    c->env_efer = c->efer;
+    env = environment(c);
     if (memcmp(&env, &c->mmu.env, sizeof(env)) != 0) mmu_set_env(&c->mmu, &env);
 }
 

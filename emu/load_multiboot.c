@@ -34,9 +34,11 @@ static bool header_find(struct image *image)
     if (spoiled != UINT64_MAX)
         return image_fail(image, spoiled, "a Multiboot header whose checksum is wrong (magic + flags + "
                                           "checksum must be 0)");
-    if (elf_is(image->bytes, image->size))
+    if (elf_is(image->bytes, image->size)) {
+        if (image->size < HEADER_SEARCH && !elf_parse(image)) return false; /* cut short: say where */
         return image_fail(image, 0, "an ELF file without a Multiboot header in its first 8192 bytes: no boot "
                                     "protocol for it yet (a flat load needs --load and --entry)");
+    }
     return image_fail(image, 0, "no Multiboot header in the first 8192 bytes, and not an ELF file (a flat "
                                 "image needs --load and --entry)");
 }

@@ -12,7 +12,7 @@
 
 #define LINEAR_BITS 48 /* 4-level paging */
 
-/* ---- words -------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static const char *const rule_name[] = {
     "",
@@ -51,7 +51,7 @@ static const char *size_word(unsigned shift)
     return shift == 30 ? "1-GByte" : shift == 21 ? "2-MByte" : "4-KByte";
 }
 
-/* ---- the entries that matter ---------------------------------------------------------------------- */
+/* ---- the entries that matter ----------------------------------------------------------------- */
 
 /** The steps, as a bit set, in which (entry & bit) == value. */
 static unsigned steps_where(const struct mmu_path *path, uint64_t bit, uint64_t value)
@@ -98,7 +98,7 @@ static unsigned culprits(unsigned rule, const struct mmu_path *path)
     }
 }
 
-/* ---- why not --------------------------------------------------------------------------------------- */
+/* ---- why not --------------------------------------------------------------------------------- */
 
 /** The fact that breaks the rule, in bits. */
 static const char *fact(unsigned rule)
@@ -180,7 +180,7 @@ static void explain_refused(struct rs_explanation *out, const struct mmu_env *en
     }
 }
 
-/* ---- why ------------------------------------------------------------------------------------------- */
+/* ---- why ------------------------------------------------------------------------------------- */
 
 static void explain_allowed(struct rs_explanation *out, const struct mmu_env *env,
                             const struct mmu_path *path, const struct mmu_access *access)
@@ -228,6 +228,10 @@ void mmu_explain(const struct mmu *u, const struct mmu_env *env, uint64_t cr3, u
     say(out, "%s %s 0x%" PRIx64, who_word(&access), kind_word(access.kind), linear);
     if (env->lma && !mmu_canonical(linear, LINEAR_BITS)) {
         explain_non_canonical(out, &access);
+        return;
+    }
+    if (!mmu_supported(env)) {
+        say(out, ": 32-bit and PAE paging are not walked yet (issue 4)");
         return;
     }
     r = mmu_translate_peek(u, env, cr3, linear, access, &path);

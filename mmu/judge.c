@@ -2,7 +2,7 @@
  * judge.c - who may do what: the one permission check of paging. Pure.
  *
  * Two lines per rule. The first says when the rule is asked: the kind of access fits it and the
- * control bit it hangs on (WP, NXE, SMEP, SMAP) is set. The second says when it is broken.
+ * control bit it hangs on (WP, NXE with PAE, SMEP, SMAP) is set. The second says when it is broken.
  * RFLAGS.AC is an answer to SMAP's question, not a reason not to ask it.
  * All broken rules are collected; the lowest one is cited (rules.def, ORDER). A translation that
  * does not exist, or has a reserved bit set, has no rights to ask about.
@@ -31,8 +31,8 @@ static void judge_rights(const struct mmu_env *env, const struct mmu_access *acc
     if (write && !user && env->wp) v->applied |= BIT(PG_WR_SUP);
     if (write && !user && env->wp && !rights->write) v->broken |= BIT(PG_WR_SUP);
 
-    if (fetch && env->nxe) v->applied |= BIT(PG_NX);
-    if (fetch && env->nxe && rights->nx) v->broken |= BIT(PG_NX);
+    if (fetch && env->pae && env->nxe) v->applied |= BIT(PG_NX);
+    if (fetch && env->pae && env->nxe && rights->nx) v->broken |= BIT(PG_NX);
 
     if (fetch && !user && env->smep) v->applied |= BIT(PG_SMEP);
     if (fetch && !user && env->smep && rights->user) v->broken |= BIT(PG_SMEP);

@@ -7,7 +7,7 @@
  * Manual: SDM 3A "Caching Translation Information", "Operations that Invalidate TLBs and
  * Paging-Structure Caches".
  */
-#include "mmu/tlb.h"
+#include "mmu/tlb_hot.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ const struct mmu_geometry mmu_geometry_default = {
     .pml4e_cache = 4,
 };
 
-/* ---- making ------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static bool array_init(struct mmu_tlb *t, enum tlb_array_id id, const char *name, unsigned sets,
                        unsigned ways)
@@ -39,7 +39,7 @@ static bool array_init(struct mmu_tlb *t, enum tlb_array_id id, const char *name
     if (sets == 0 || (sets & (sets - 1)) || ways > 64) return false;
     a->sets = sets;
     a->ways = ways;
-    a->stride = (ways + 3) & ~3u;
+    a->stride = ways <= 4 ? 4 : (ways + 15) & ~15u;
     entries = (size_t)sets * a->stride;
     a->mark = calloc(entries, sizeof(*a->mark));
     a->entry = calloc(entries, sizeof(*a->entry));
@@ -58,7 +58,8 @@ static bool arrays_init(struct mmu_tlb *t, const struct mmu_geometry *g)
            array_init(t, DTLB_1G, "dtlb_1g", g->dtlb_1g.sets, g->dtlb_1g.ways) &&
            array_init(t, STLB, "stlb", g->stlb.sets, g->stlb.ways) &&
            array_init(t, STLB_1G, "stlb_1g", g->stlb_1g.sets, g->stlb_1g.ways) &&
-           g->itlb_4k.ways && g->itlb_2m.ways && g->dtlb_4k.ways && g->dtlb_2m.ways;
+           g->itlb_4k.ways && g->itlb_2m.ways && g->dtlb_4k.ways && g->dtlb_2m.ways &&
+           g->stlb.ways;
 }
 
 static uint64_t new_id(struct mmu_tlb *t) { return ++t->last_id; }
@@ -96,7 +97,7 @@ void tlb_free(struct mmu_tlb *t)
     free(t);
 }
 
-/* ---- address spaces ------------------------------------------------------------------------- */
+/* ---- address spaces -------------------------------------------------------------------------- */
 
 /** New ids, unless nothing was filled under the present ones: then there is nothing to drop. */
 static void space_renew(struct mmu_tlb *t, struct address_space *s)
@@ -159,7 +160,7 @@ bool tlb_is_live(const struct mmu_tlb *t, const struct tlb_entry *e)
     return s->epoch == t->epoch && s->id == e->id;
 }
 
-/* ---- verdicts --------------------------------------------------------------------------------- */
+/* ---- verdicts -------------------------------------------------------------------------------- */
 
 struct mmu_rights tlb_rights(unsigned rights)
 {
@@ -190,9 +191,11 @@ static uint8_t tables_of(const struct mmu_env *env, unsigned access_bits)
 {
     bool write = (access_bits & 3) == RS_WRITE, ac = (access_bits & 16) != 0;
     bool implicit = (access_bits & 8) != 0;
+    uint8_t fetch = access_bits & 4 ? 1 : 2;
     uint8_t sup = filter_data_bit(FILTER_SUP, write);
     uint8_t sup_ac = filter_data_bit(FILTER_SUP_AC, write);
 
+    if ((access_bits & 3) == RS_FETCH) return fetch;
     if (access_bits & 4) return filter_data_bit(FILTER_USER, write);
     if (implicit || !ac) return sup;
     return env->paging && env->smap ? sup_ac : (uint8_t)(sup | sup_ac);
@@ -208,21 +211,7 @@ void verdicts_renew(struct mmu_tlb *t, const struct mmu_env *env)
     }
 }
 
-/* ---- leaving and filling ------------------------------------------------------------------------ */
-
-static bool for_fetches(const struct tlb_entry *e)
-{
-    return e->array == ITLB_4K || e->array == ITLB_2M;
-}
-
-static inline void kill_slot(struct mmu_tlb *t, const struct tlb_entry *e, unsigned slot,
-                             unsigned shift)
-{
-    if (for_fetches(e))
-        filter_kill_fetch(t->filter, e->slots, slot % FETCH_SLOTS, e->tag, shift);
-    else
-        filter_kill_data(t->filter, e->slots, slot % FILTER_SLOTS, e->tag, shift);
-}
+/* ---- what the inline half (tlb_hot.h) seldom needs ------------------------------------------- */
 
 static struct slot_set *slots_of(struct mmu_tlb *t, const struct tlb_entry *e)
 {
@@ -231,105 +220,35 @@ static struct slot_set *slots_of(struct mmu_tlb *t, const struct tlb_entry *e)
     return &a->large[e - a->entry];
 }
 
-static void kill_large(struct mmu_tlb *t, const struct tlb_entry *e)
+void tlb_note_large(struct mmu_tlb *t, struct tlb_entry *e, uint64_t linear)
+{
+    unsigned slot = (unsigned)(linear >> 12) % (for_fetches(e->array) ? FETCH_SLOTS : FILTER_SLOTS);
+
+    slots_of(t, e)->word[slot / 64] |= 1ull << slot % 64;
+}
+
+void tlb_kill_large(struct mmu_tlb *t, struct tlb_entry *e)
 {
     struct slot_set *set = slots_of(t, e);
 
     for (unsigned w = 0; w < FILTER_SLOTS / 64; w++)
         for (; set->word[w]; set->word[w] &= set->word[w] - 1)
-            kill_slot(t, e, w * 64 + (unsigned)__builtin_ctzll(set->word[w]), entry_shift(e));
+            kill_slot(t, e, e->array, w * 64 + (unsigned)__builtin_ctzll(set->word[w]),
+                      entry_shift(e));
 }
 
-/** The filter slots filled from this entry die. */
-static inline void kill_slots(struct mmu_tlb *t, struct tlb_entry *e)
-{
-    if (e->slots == 0) return;
-    if (entry_shift(e) == 12)
-        kill_slot(t, e, (unsigned)(e->tag >> 12), 12);
-    else
-        kill_large(t, e);
-    e->slots = 0;
-}
-
-void tlb_note_large(struct mmu_tlb *t, struct tlb_entry *e, uint64_t linear)
-{
-    unsigned slot = (unsigned)(linear >> 12) % (for_fetches(e) ? FETCH_SLOTS : FILTER_SLOTS);
-
-    slots_of(t, e)->word[slot / 64] |= 1ull << slot % 64;
-}
-
-/** The first invalid way of a set, or `ways`. A set that was full stays so until something drops. */
-static inline unsigned first_invalid(struct mmu_tlb *t, struct tlb_array *a, unsigned set)
+unsigned tlb_choose_slow(struct mmu_tlb *t, struct tlb_array *a, unsigned set)
 {
     const struct tlb_entry *row = &a->entry[set * a->stride];
     unsigned way = 0;
 
-    if (a->full[set] == t->drops) return a->ways;
     while (way < a->ways && tlb_is_live(t, &row[way])) way++;
-    if (way == a->ways) a->full[set] = t->drops;
-    return way;
-}
-
-/** Where a page goes if it is not there yet: the rule at the top of tlb.h. */
-static inline unsigned choose_way(struct mmu_tlb *t, struct tlb_array *a, unsigned set)
-{
-    unsigned way = first_invalid(t, a, set);
-
     if (way < a->ways) return way;
-    way = a->next[set];
-    a->next[set] = (uint8_t)(way + 1 == a->ways ? 0 : way + 1);
-    return way;
+    a->full[set] = t->drops;
+    return choose_first_in(a, set);
 }
 
-static inline __attribute__((always_inline)) struct tlb_entry *array_fill(struct mmu_tlb *t, enum tlb_array_id id, uint64_t linear,
-                                           unsigned shift, bool fresh,
-                                           const struct tlb_translation *what)
-{
-    struct tlb_array *a = &t->array[id];
-    uint64_t page = page_base(linear, shift);
-    unsigned set = (unsigned)(linear >> shift) & (a->sets - 1);
-    bool global = (what->rights & TLB_GLOBAL) != 0, ghost = false;
-    struct tlb_entry *e = fresh ? NULL : tlb_find(t, id, linear, shift, &ghost);
-
-    if (!e) e = &a->entry[set * a->stride + choose_way(t, a, set)];
-    kill_slots(t, e);
-    e->id = global ? t->global_id : t->current->id;
-    e->tag = page | shift;
-    e->phys = what->phys + (page - page_base(linear, what->shift));
-    e->pcid = t->pcid;
-    e->rights = what->rights;
-    e->origin = what->shift;
-    e->array = (uint8_t)id;
-    a->mark[e - a->entry] = (uint32_t)(linear >> shift);
-    a->ever = true;
-    if (global) t->global_used = true;
-    t->current->used = true;
-    return e;
-}
-
-struct tlb_entry *tlb_fill_first(struct mmu_tlb *t, uint64_t linear, bool fetch, bool fresh,
-                                 const struct tlb_translation *what)
-{
-    bool small = what->shift == 12;
-
-    if (fetch && small) return array_fill(t, ITLB_4K, linear, 12, fresh, what);
-    if (fetch) return array_fill(t, ITLB_2M, linear, 21, fresh, what);
-    if (small) return array_fill(t, DTLB_4K, linear, 12, fresh, what);
-    if (what->shift == 30 && t->array[DTLB_1G].ways)
-        return array_fill(t, DTLB_1G, linear, 30, fresh, what);
-    return array_fill(t, DTLB_2M, linear, 21, fresh, what);
-}
-
-void tlb_fill_second(struct mmu_tlb *t, uint64_t linear, bool fresh,
-                     const struct tlb_translation *what)
-{
-    enum tlb_array_id id = what->shift == 30 ? STLB_1G : STLB;
-
-    if (what->shift == 21) t->large_in_stlb = true;
-    if (t->array[id].ways) array_fill(t, id, linear, what->shift, fresh, what);
-}
-
-/* ---- dropping one page ------------------------------------------------------------------------- */
+/* ---- dropping one page ----------------------------------------------------------------------- */
 
 static bool belongs(const struct mmu_tlb *t, const struct tlb_entry *e, uint64_t id, bool globals)
 {
@@ -338,7 +257,7 @@ static bool belongs(const struct mmu_tlb *t, const struct tlb_entry *e, uint64_t
 
 static void drop(struct mmu_tlb *t, struct tlb_entry *e)
 {
-    kill_slots(t, e);
+    kill_slots(t, e, e->array);
     e->id = 0;
     t->drops++;
 }
@@ -378,12 +297,13 @@ void tlb_drop_page(struct mmu_tlb *t, unsigned pcid, uint64_t linear, bool globa
     uint64_t id = space_of(t, pcid)->id;
 
     drop_in_set(t, ITLB_4K, linear, 12, id, globals);
-    drop_in_set(t, ITLB_2M, linear, 21, id, globals);
     drop_in_set(t, DTLB_4K, linear, 12, id, globals);
-    drop_in_set(t, DTLB_2M, linear, 21, id, globals);
-    drop_in_set(t, DTLB_1G, linear, 30, id, globals);
     drop_in_set(t, STLB, linear, 12, id, globals);
-    if (t->large_in_stlb) drop_in_set(t, STLB, linear, 21, id, globals);
+    if (!t->large) return;
+    drop_in_set(t, ITLB_2M, linear, 21, id, globals);
+    drop_in_set(t, DTLB_2M, linear, 21, id, globals);
+    drop_in_set(t, STLB, linear, 21, id, globals);
+    drop_in_set(t, DTLB_1G, linear, 30, id, globals);
     drop_in_set(t, STLB_1G, linear, 30, id, globals);
     drop_pieces(t, ITLB_2M, linear, id, globals);
     if (!t->array[DTLB_1G].ways) drop_pieces(t, DTLB_2M, linear, id, globals);

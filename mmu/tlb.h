@@ -15,8 +15,6 @@
 
 #include "mmu/parts.h"
 
-#include <emmintrin.h>
-
 #define PCIDS 4096u
 
 /* Rights of an entry; also the `rights` word of TLB_FILL and TLB_STALE. */
@@ -44,7 +42,7 @@ struct slot_set {
 };
 
 /** A set-associative array. Sets are rows of `stride` entries: the ways, rounded up to what one
- *  comparison takes; what is beyond the ways stays empty. */
+ *  comparison takes (4 or a multiple of 16); what is beyond the ways stays empty. */
 struct tlb_array {
     unsigned sets, ways, stride;
     bool ever;               /* something was filled since reset: else nothing to look for */
@@ -88,13 +86,13 @@ struct mmu_tlb {
     uint64_t drops; /* moves whenever a valid entry may have become invalid */
     uint64_t global_id, global_previous;
     bool global_used;
-    bool large_in_stlb; /* a 2-MByte page was ever filled into the second level */
+    bool large; /* a page larger than 4 KByte was ever filled: else no lookup need ask for one */
     struct tlb_array array[TLB_ARRAYS];
     struct psc_cache psc[5]; /* by level of the entries they hold: 2, 3, 4 */
     /** The judge's answers under the present control bits, for hits: bit access_index of word
      *  (rights & 7) = allowed. Filled by asking mmu_judge (verdicts_renew). */
     uint32_t allowed[8];
-    /** The data filter's tables in which such an access may be repeated without asking again. */
+    /** The filter tables (bits as in parts.h) in which such an access may be repeated unasked. */
     uint8_t tables[32];
 };
 
@@ -107,79 +105,7 @@ static inline unsigned access_index(const struct mmu_access *a)
 static inline uint64_t page_base(uint64_t linear, unsigned shift) { return linear >> shift << shift; }
 static inline unsigned entry_shift(const struct tlb_entry *e) { return e->tag & 0x3f; }
 
-/* ---- lookup (inline: every filter miss comes here) -------------------------------------------- */
-
-static inline bool tlb_is_current(const struct mmu_tlb *t, const struct tlb_entry *e)
-{
-    return e->id == t->current->id || e->id == t->global_id;
-}
-static inline bool tlb_is_ghost(const struct mmu_tlb *t, const struct tlb_entry *e)
-{
-    return e->id != 0 && (e->id == t->current->previous || e->id == t->global_previous);
-}
-/** Index of the first entry of the set in which a page lies. */
-static inline unsigned tlb_row(const struct tlb_array *a, uint64_t linear, unsigned shift)
-{
-    return ((unsigned)(linear >> shift) & (a->sets - 1)) * a->stride;
-}
-static inline unsigned tlb_compare4(const uint32_t *marks, uint32_t want)
-{
-    __m128i four = _mm_loadu_si128((const __m128i *)(const void *)marks);
-    __m128i equal = _mm_cmpeq_epi32(four, _mm_set1_epi32((int)want));
-
-    return (unsigned)_mm_movemask_ps(_mm_castsi128_ps(equal));
-}
-/** The entries of a row whose mark is the page's, as a bit set. All are compared at once: which way
- *  hits is a coin toss that the host's branch predictor would lose. */
-static inline uint64_t tlb_candidates(const struct tlb_array *a, unsigned row, uint32_t mark)
-{
-    uint64_t match = tlb_compare4(a->mark + row, mark);
-
-    for (unsigned way = 4; way < a->stride; way += 4)
-        match |= (uint64_t)tlb_compare4(a->mark + row + way, mark) << way;
-    return match;
-}
-/** The entry for a page of one size in one array, or NULL. *ghost is set if an entry was met that the
- *  last flush dropped. */
-static inline struct tlb_entry *tlb_find(const struct mmu_tlb *t, enum tlb_array_id id,
-                                         uint64_t linear, unsigned shift, bool *ghost)
-{
-    const struct tlb_array *a = &t->array[id];
-    unsigned row;
-    uint64_t match;
-
-    if (!a->ever) return NULL;
-    row = tlb_row(a, linear, shift);
-    match = tlb_candidates(a, row, (uint32_t)(linear >> shift));
-    for (; match; match &= match - 1) {
-        struct tlb_entry *e = &a->entry[row + (unsigned)__builtin_ctzll(match)];
-
-        if (e->tag != (page_base(linear, shift) | shift)) continue;
-        if (tlb_is_current(t, e)) return e;
-        if (tlb_is_ghost(t, e)) *ghost = true;
-    }
-    return NULL;
-}
-/** The first level, for fetches or for data. */
-static inline struct tlb_entry *tlb_find_first(const struct mmu_tlb *t, uint64_t linear, bool fetch,
-                                               bool *ghost)
-{
-    struct tlb_entry *e = tlb_find(t, fetch ? ITLB_4K : DTLB_4K, linear, 12, ghost);
-
-    if (!e) e = tlb_find(t, fetch ? ITLB_2M : DTLB_2M, linear, 21, ghost);
-    if (!e && !fetch) e = tlb_find(t, DTLB_1G, linear, 30, ghost);
-    return e;
-}
-static inline struct tlb_entry *tlb_find_second(const struct mmu_tlb *t, uint64_t linear, bool *ghost)
-{
-    struct tlb_entry *e = tlb_find(t, STLB, linear, 12, ghost);
-
-    if (!e && t->large_in_stlb) e = tlb_find(t, STLB, linear, 21, ghost);
-    if (!e) e = tlb_find(t, STLB_1G, linear, 30, ghost);
-    return e;
-}
-
-/* ---- tlb.c -------------------------------------------------------------------------------------- */
+/* ---- tlb.c ----------------------------------------------------------------------------------- */
 
 struct mmu_tlb *tlb_new(const struct mmu_geometry *geometry, struct filter *filter);
 void tlb_free(struct mmu_tlb *t);
@@ -190,20 +116,8 @@ struct tlb_translation {
     uint8_t shift; /* of the page in the tables: 12, 21 or 30 */
     uint8_t rights;
 };
-/** Put a translation into a level. fresh: a lookup has just shown that the level does not map the page.
- *  The first level takes a page of a size it has no array for in 2-MByte pieces. */
-struct tlb_entry *tlb_fill_first(struct mmu_tlb *t, uint64_t linear, bool fetch, bool fresh,
-                                 const struct tlb_translation *what);
-void tlb_fill_second(struct mmu_tlb *t, uint64_t linear, bool fresh,
-                     const struct tlb_translation *what);
+/** Note that a filter slot of the page at `linear` was filled from this entry of a large page. */
 void tlb_note_large(struct mmu_tlb *t, struct tlb_entry *e, uint64_t linear);
-/** Note that filter slots (bits as in parts.h) of the page at `linear` were filled from this entry. */
-static inline void tlb_note_slots(struct mmu_tlb *t, struct tlb_entry *e, uint64_t linear, uint8_t bits)
-{
-    e->slots |= bits;
-    if (entry_shift(e) != 12) tlb_note_large(t, e, linear);
-}
-
 /** Make a PCID the current one. */
 void tlb_select(struct mmu_tlb *t, unsigned pcid);
 /** Drop what is cached for one PCID, and the globals if asked. */
@@ -219,8 +133,12 @@ struct mmu_rights tlb_rights(unsigned rights);
 
 /** May this entry still be used by its PCID? */
 bool tlb_is_live(const struct mmu_tlb *t, const struct tlb_entry *e);
+/** The way that a new page takes (the rule at the top); may move the set's FIFO pointer. */
+unsigned tlb_choose_slow(struct mmu_tlb *t, struct tlb_array *a, unsigned set);
+/** The filter slots filled from this entry of a large page die. */
+void tlb_kill_large(struct mmu_tlb *t, struct tlb_entry *e);
 
-/* ---- psc.c: paging-structure caches ------------------------------------------------------- */
+/* ---- psc.c: paging-structure caches ---------------------------------------------------------- */
 
 bool psc_init(struct mmu_tlb *t, const struct mmu_geometry *geometry);
 void psc_free(struct mmu_tlb *t);

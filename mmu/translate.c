@@ -6,7 +6,7 @@
  * dropped, so the retry walks. A write through an entry with D=0 walks, to set D in the table.
  * Manual: SDM 3A "Paging", "Accessed and Dirty Flags", "Caching Translation Information".
  */
-#include "mmu/tlb.h"
+#include "mmu/tlb_hot.h"
 
 #include <string.h>
 
@@ -21,18 +21,16 @@ static uint64_t read_entry(const void *ctx, uint64_t phys, unsigned n)
     return n == 8 ? ram_read64(u->ram, phys) : ram_read32(u->ram, phys);
 }
 
-static struct mmu_rights path_rights(const struct mmu_path *path)
+/** User, write and no-execute of a path as TLB rights. */
+static unsigned path_rights(const struct mmu_path *path)
 {
-    return (struct mmu_rights){path->status, path->user, path->write, path->nx};
+    return (path->user ? TLB_USER : 0u) | (path->write ? TLB_WRITE : 0u) | (path->nx ? TLB_NX : 0u);
 }
 
 static struct tlb_translation path_translation(const struct mmu_path *path, unsigned kind)
 {
-    unsigned rights = 0;
+    unsigned rights = path_rights(path);
 
-    if (path->user) rights |= TLB_USER;
-    if (path->write) rights |= TLB_WRITE;
-    if (path->nx) rights |= TLB_NX;
     if (path->global) rights |= TLB_GLOBAL;
     if (path->dirty || kind == RS_WRITE) rights |= TLB_DIRTY;
     return (struct tlb_translation){page_base(path->phys, path->page_shift), path->page_shift,
@@ -41,27 +39,23 @@ static struct tlb_translation path_translation(const struct mmu_path *path, unsi
 
 /** Remember an allowed access in the filter, if direct access to the page is legal. The slot is the
  *  one of the access made: a write slot comes only from a write, so D=1 by then. Returns the bits. */
-static inline uint8_t fill_filter(struct mmu *u, uint64_t linear, uint64_t phys,
-                           const struct mmu_access *access)
+HOT uint8_t fill_filter(struct mmu *u, uint64_t linear, uint64_t phys, unsigned kind, unsigned index)
 {
-    bool write = access->kind == RS_WRITE;
     uint8_t *host;
     uint8_t bits;
 
     if (u->filter_off) return 0;
-    host = write ? ram_page_for_write(u->ram, phys) : ram_page_for_read(u->ram, phys);
+    host = kind == RS_WRITE ? ram_page_for_write(u->ram, phys) : ram_page_for_read(u->ram, phys);
     if (!host) return 0;
-    if (access->kind == RS_FETCH) {
-        bits = access->user ? 1 : 2;
+    bits = u->tlb->tables[index];
+    if (kind == RS_FETCH)
         filter_fill_fetch(&u->filter, bits, linear, page_base(phys, 12));
-    } else {
-        bits = u->tlb->tables[access_index(access)];
+    else
         filter_fill_data(&u->filter, bits, linear, host);
-    }
     return bits;
 }
 
-/* ---- from the TLB --------------------------------------------------------------------------------- */
+/* ---- from the TLB ---------------------------------------------------------------------------- */
 
 static void drop_faulting_page(struct mmu *u, uint64_t linear)
 {
@@ -79,7 +73,7 @@ static void report_stale(const struct mmu *u, uint64_t linear, struct mmu_access
 }
 
 /** A TLB entry of either level refuses the access. */
-static struct mmu_result refuse_cached(struct mmu *u, uint64_t linear, struct mmu_access access,
+COLD struct mmu_result refuse_cached(struct mmu *u, uint64_t linear, struct mmu_access access,
                                        const struct tlb_entry *e, uint32_t ticks)
 {
     struct mmu_rights rights = tlb_rights(e->rights);
@@ -92,7 +86,7 @@ static struct mmu_result refuse_cached(struct mmu *u, uint64_t linear, struct mm
     return r;
 }
 
-static void report_passed(const struct mmu *u, uint64_t linear, const struct mmu_access *access,
+COLD void report_passed(const struct mmu *u, uint64_t linear, const struct mmu_access *access,
                           const struct tlb_entry *e)
 {
     struct mmu_rights rights = tlb_rights(e->rights);
@@ -104,12 +98,13 @@ static void report_passed(const struct mmu *u, uint64_t linear, const struct mmu
 static inline bool is_first_level(const struct tlb_entry *e) { return e->array < STLB; }
 
 /** Use a TLB entry of either level; `ticks` is what finding it cost. */
-static inline struct mmu_result use_entry(struct mmu *u, uint64_t linear, struct mmu_access access,
-                                          struct tlb_entry *e, uint32_t ticks)
+HOT struct mmu_result use_entry(struct mmu *u, uint64_t linear, struct mmu_access access,
+                                struct tlb_entry *e, uint32_t ticks)
 {
-    struct mmu_result r = {.ok = true, .verdict = {.rule = RS_RULE_NONE}, .walk_ticks = ticks};
+    unsigned index = access_index(&access);
+    uint64_t phys;
 
-    if (!(u->tlb->allowed[e->rights & 7] >> access_index(&access) & 1))
+    if (!(u->tlb->allowed[e->rights & 7] >> index & 1))
         return refuse_cached(u, linear, access, e, ticks);
     if (mmu_listened(u, RS_EV_CHECK)) report_passed(u, linear, &access, e);
     if (!is_first_level(e)) {
@@ -117,9 +112,10 @@ static inline struct mmu_result use_entry(struct mmu *u, uint64_t linear, struct
 
         e = tlb_fill_first(u->tlb, linear, access.kind == RS_FETCH, true, &what);
     }
-    r.phys = (e->phys + (linear - page_base(linear, entry_shift(e)))) & u->a20_mask;
-    tlb_note_slots(u->tlb, e, linear, fill_filter(u, linear, r.phys, &access));
-    return r;
+    phys = (e->phys + (linear - page_base(linear, entry_shift(e)))) & u->a20_mask;
+    tlb_note_slots(u->tlb, e, linear, fill_filter(u, linear, phys, access.kind, index));
+    return (struct mmu_result){
+        .ok = true, .phys = phys, .verdict = {.rule = RS_RULE_NONE}, .walk_ticks = ticks};
 }
 
 /** False for a write through an entry that was never written through: the table's D must be set. */
@@ -128,7 +124,7 @@ static inline bool is_usable(const struct tlb_entry *e, const struct mmu_access 
     return access->kind != RS_WRITE || (e->rights & TLB_DIRTY);
 }
 
-/* ---- from the tables -------------------------------------------------------------------------------- */
+/* ---- from the tables ------------------------------------------------------------------------- */
 
 /** Set A and D where the access calls for it; returns whether anything was set. */
 static bool set_ad_bits(struct mmu *u, const struct mmu_path *path, unsigned kind)
@@ -144,7 +140,7 @@ static bool set_ad_bits(struct mmu *u, const struct mmu_path *path, unsigned kin
 }
 
 /** Both levels of the TLB, the paging-structure caches and the filter learn of an allowed walk. */
-static void fill(struct mmu *u, uint64_t linear, const struct mmu_access *access, bool fresh,
+COLD void fill(struct mmu *u, uint64_t linear, const struct mmu_access *access, bool fresh,
                  const struct walk_start *start, const struct mmu_path *path)
 {
     struct tlb_translation what = path_translation(path, access->kind);
@@ -154,37 +150,55 @@ static void fill(struct mmu *u, uint64_t linear, const struct mmu_access *access
     tlb_fill_second(u->tlb, linear, fresh, &what);
     e = tlb_fill_first(u->tlb, linear, access->kind == RS_FETCH, fresh, &what);
     mmu_emit_fill(u, page_base(linear, what.shift), what.phys, what.shift, what.rights);
-    tlb_note_slots(u->tlb, e, linear, fill_filter(u, linear, path->phys & u->a20_mask, access));
+    tlb_note_slots(u->tlb, e, linear,
+                   fill_filter(u, linear, path->phys & u->a20_mask, access->kind,
+                               access_index(access)));
+}
+
+static unsigned last_level(const struct mmu_path *path)
+{
+    return path->steps ? path->step[path->steps - 1].level : 0;
+}
+
+/** Judge a walk and tell of it. The judge's stored answer will do where nobody listens. */
+static struct mmu_verdict judge_path(const struct mmu *u, uint64_t linear,
+                                     const struct mmu_access *access, const struct mmu_path *path)
+{
+    struct mmu_rights rights = {path->status, path->user, path->write, path->nx};
+    bool listened = mmu_listened(u, RS_EV_CHECK);
+    struct mmu_verdict v = {.rule = RS_RULE_NONE};
+
+    if (!listened && path->status == WALK_OK &&
+        (u->tlb->allowed[path_rights(path)] >> access_index(access) & 1))
+        return v;
+    v = mmu_judge(&u->env, access, &rights);
+    if (listened) mmu_emit_checks(u, linear, access, &rights, last_level(path), &v);
+    return v;
 }
 
 /** stale_shift: page size of a TLB entry that could not be used, 0 = none. */
-static struct mmu_result use_tables(struct mmu *u, uint64_t linear, struct mmu_access access,
-                                    unsigned stale_shift, bool ghost)
+COLD struct mmu_result use_tables(struct mmu *u, uint64_t linear, struct mmu_access access,
+                                  unsigned stale_shift, bool ghost)
 {
     struct walk_reader reader = {u, read_entry};
-    struct walk_start start;
-    bool shortcut = psc_find(u->tlb, linear, &start);
+    struct walk_start at;
+    const struct walk_start *start = psc_find(u->tlb, linear, &at) ? &at : NULL;
     struct mmu_result r = {.ok = false};
-    struct mmu_rights rights;
     struct mmu_path path;
     uint32_t ticks;
 
-    walk(&reader, &u->env, u->cr3, linear, shortcut ? &start : NULL, &path);
+    walk(&reader, &u->env, u->cr3, linear, start, &path);
     u->walks++;
     u->walk_steps += path.steps;
     ticks = u->prices.walk_base + u->prices.walk_step * path.steps;
     mmu_emit_walk(u, linear, access.kind, &path);
-    rights = path_rights(&path);
-    r.verdict = mmu_judge(&u->env, &access, &rights);
+    r.verdict = judge_path(u, linear, &access, &path);
     r.ok = r.verdict.broken == 0;
-    if (mmu_listened(u, RS_EV_CHECK))
-        mmu_emit_checks(u, linear, &access, &rights,
-                        path.steps ? path.step[path.steps - 1].level : 0, &r.verdict);
     if (r.ok) {
         if (set_ad_bits(u, &path, access.kind)) ticks += u->prices.walk_set_ad;
         if (stale_shift && stale_shift != path.page_shift)
             tlb_drop_page(u->tlb, u->tlb->pcid, linear, true);
-        fill(u, linear, &access, stale_shift == 0, shortcut ? &start : NULL, &path);
+        fill(u, linear, &access, stale_shift == 0, start, &path);
         r.phys = path.phys & u->a20_mask;
     } else {
         drop_faulting_page(u, linear);
@@ -194,12 +208,12 @@ static struct mmu_result use_tables(struct mmu *u, uint64_t linear, struct mmu_a
 }
 
 /** Without paging the filter alone is filled; whoever turns paging on drops it. */
-static struct mmu_result use_identity(struct mmu *u, uint64_t linear, struct mmu_access access)
+COLD struct mmu_result use_identity(struct mmu *u, uint64_t linear, struct mmu_access access)
 {
     struct mmu_result r = {.ok = true, .verdict = {.rule = RS_RULE_NONE}};
 
     r.phys = linear & 0xffffffffu & u->a20_mask;
-    fill_filter(u, linear, r.phys, &access);
+    fill_filter(u, linear, r.phys, access.kind, access_index(&access));
     return r;
 }
 
@@ -231,7 +245,7 @@ struct mmu_result mmu_translate_peek(const struct mmu *u, const struct mmu_env *
 
     if (!path) path = &own;
     walk(&reader, env, cr3, linear, NULL, path);
-    rights = path_rights(path);
+    rights = (struct mmu_rights){path->status, path->user, path->write, path->nx};
     if (env->paging)
         r.verdict = mmu_judge(env, &access, &rights);
     else

@@ -13,8 +13,6 @@
  */
 #include "mmu/parts.h"
 
-#include <assert.h>
-
 bool mmu_supported(const struct mmu_env *env)
 {
     return !env->paging || env->lma;
@@ -66,24 +64,32 @@ static void identity(uint64_t linear, struct mmu_path *out)
     out->phys = linear & 0xffffffffu;
 }
 
+/** Nothing read yet. The steps are left as they are: out->steps says how many count. */
+static void begin(const struct walk_start *start, struct mmu_path *out)
+{
+    out->status = WALK_NOT_PRESENT;
+    out->steps = 0;
+    out->page_shift = 0;
+    out->user = start ? start->user : true;
+    out->write = start ? start->write : true;
+    out->nx = start ? start->nx : false;
+    out->global = false;
+    out->dirty = false;
+    out->phys = 0;
+}
+
 void walk(const struct walk_reader *reader, const struct mmu_env *env, uint64_t cr3, uint64_t linear,
           const struct walk_start *start, struct mmu_path *out)
 {
     unsigned level = start ? start->level : 4;
     uint64_t table = start ? start->base : cr3 & PTE_ADDR;
 
-    *out = (struct mmu_path){.status = WALK_NOT_PRESENT, .user = true, .write = true};
-    assert(mmu_supported(env));
+    begin(start, out);
     if (!env->paging) {
         identity(linear, out);
         return;
     }
     if (!mmu_supported(env)) return; /* never a wrong translation */
-    if (start) {
-        out->user = start->user;
-        out->write = start->write;
-        out->nx = start->nx;
-    }
     for (;; level--) {
         uint64_t at = table + ((linear >> level_shift(level)) & 0x1ff) * 8;
         uint64_t entry = reader->read(reader->ctx, at, 8);

@@ -17,7 +17,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifndef XXH_INLINE_ALL
 #define XXH_INLINE_ALL
+#endif
 #include <xxhash.h>
 
 #define LINE_SHIFT 6
@@ -34,7 +36,7 @@ struct hash_cache {
     uint64_t dirty_count;
 };
 
-/* ---- host memory ------------------------------------------------------------------------ */
+/* ---- host memory ----------------------------------------------------------------------------- */
 
 /** Zeroed address space that takes host memory only where it is touched; NULL if there is none. */
 static void *reserve(uint64_t bytes)
@@ -121,7 +123,7 @@ void ram_clear(struct ram *r)
     r->over_budget = false;
 }
 
-/* ---- reading and writing ---------------------------------------------------------------- */
+/* ---- reading and writing --------------------------------------------------------------------- */
 
 /** Count a page against the budget the first time; false (and over_budget) if it is spent. */
 static bool page_touch(struct ram *r, uint64_t page)
@@ -204,7 +206,7 @@ void ram_write32(struct ram *r, uint64_t phys, uint32_t value)
     ram_write(r, phys, &value, sizeof(value));
 }
 
-/* ---- host pointers ---------------------------------------------------------------------- */
+/* ---- host pointers --------------------------------------------------------------------------- */
 
 uint8_t *ram_page_for_write(struct ram *r, uint64_t phys)
 {
@@ -218,7 +220,7 @@ uint8_t *ram_page_for_write(struct ram *r, uint64_t phys)
     return r->base + page * RAM_PAGE;
 }
 
-/* ---- decoded code ----------------------------------------------------------------------- */
+/* ---- decoded code ---------------------------------------------------------------------------- */
 
 bool ram_mark_code(struct ram *r, uint64_t phys, unsigned n)
 {
@@ -249,7 +251,7 @@ void ram_clear_code(struct ram *r)
         }
 }
 
-/* ---- the hash ---------------------------------------------------------------------------- */
+/* ---- the hash -------------------------------------------------------------------------------- */
 
 static bool is_zero(const uint8_t *page)
 {

@@ -63,10 +63,11 @@ static int create(const struct settings *s, rs_console_fn console, void *ctx, rs
     struct rs_config config;
     char error[240];
     bool zero = (s->hz.given && s->hz.value == 0) || (s->block_cap.given && s->block_cap.value == 0) ||
-                (s->ram_budget.given && s->ram_budget.value == 0) || (s->smp.given && s->smp.value == 0);
+                (s->ram_budget.given && s->ram_budget.value == 0) || (s->smp.given && s->smp.value == 0) ||
+                (s->max_insns.given && s->max_insns.value == 0) || (s->max_cycles.given && s->max_cycles.value == 0);
 
     if (zero) {
-        fprintf(stderr, "ringside: --smp, --hz, --block-cap and --ram-budget must be at least 1\n");
+        fprintf(stderr, "ringside: --smp, --hz, --block-cap, --ram-budget and limits must be at least 1\n");
         return EXIT_USAGE;
     }
     if (s->smp.given && s->smp.value > 1) {

@@ -392,6 +392,20 @@ struct rs_ledger_row {
 /** Row by index, in order of (how, number); false past the end. */
 RS_API bool rs_ledger_row(const rs_machine *m, unsigned index, struct rs_ledger_row *out);
 
+/* ---- added after the first draft ------------------------------------------------------------ */
+
+/** Bytes for a serial port's receiver that arrive at the first instruction boundary at or after
+ *  `cycle` (since the machine was created). Arrivals of one time keep the order of the calls. */
+RS_API rs_status rs_input_at(rs_machine *m, uint64_t cycle, unsigned channel, const void *bytes, size_t n);
+/** Bytes given to a serial port that its receiver has not taken yet. */
+RS_API uint64_t rs_input_pending(const rs_machine *m, unsigned channel);
+/** Breakpoints by index, in no particular order; false past the end. */
+RS_API bool rs_break_at(const rs_machine *m, unsigned index, uint64_t *linear);
+/** Could a byte for this port wake the halted processor (interrupts on, room on the line)? */
+RS_API bool rs_input_wakes(const rs_machine *m, unsigned channel);
+/** The core clock in cycles per virtual second. */
+RS_API uint64_t rs_hz(const rs_machine *m);
+
 #ifdef __cplusplus
 }
 #endif

@@ -138,6 +138,20 @@ START_TEST(without_paging_everything_is_allowed)
 }
 END_TEST
 
+START_TEST(a_paging_mode_that_is_not_walked_is_said_so)
+{
+    struct world *w = world_new();
+    struct rs_explanation e;
+
+    w->mmu.env.lma = false;
+    e = explain(w, 0x7123, sup_access(RS_WRITE));
+    ck_assert(!e.allowed && e.paging);
+    ck_assert_ptr_nonnull(strstr(e.text, "not walked yet"));
+    ck_assert(!sup_do(w, RS_READ, 0x7123).ok);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(explaining_leaves_no_trace)
 {
     struct world *w = world_new();
@@ -175,5 +189,6 @@ RUN_TESTS("explain", a_refusal_names_rule_entry_and_remedy,
           missing_entries_and_reserved_bits_are_named,
           an_allowed_access_says_where_it_goes_and_what_would_refuse_it,
           a_non_canonical_address_is_reported_and_walks_nothing,
-          without_paging_everything_is_allowed, explaining_leaves_no_trace,
+          without_paging_everything_is_allowed, a_paging_mode_that_is_not_walked_is_said_so,
+          explaining_leaves_no_trace,
           the_longest_sentence_fits)

@@ -1,5 +1,5 @@
 /* test_tlb.c - the modelled TLB, the paging-structure caches and the filter's inclusion in L1. */
-#include "mmu/tlb.h"
+#include "mmu/tlb_hot.h"
 
 #include "tests/check_main.h"
 #include "tests/mmu/world.h"
@@ -438,7 +438,7 @@ START_TEST(cached_rights_are_judged_under_the_present_control_bits)
 }
 END_TEST
 
-/* ---- paging-structure caches ---- */
+/* ---- paging-structure caches ----------------------------------------------------------------- */
 
 START_TEST(cached_structures_shorten_a_walk_longest_first)
 {
@@ -527,7 +527,7 @@ START_TEST(without_paging_structure_caches_every_walk_starts_at_the_root)
 }
 END_TEST
 
-/* ---- the state hash ---- */
+/* ---- the state hash -------------------------------------------------------------------------- */
 
 struct bytes {
     uint8_t b[200000];

@@ -1,4 +1,4 @@
-/* test_translate.c - mmu/translate.c, filter.c, events.c: one access and everything it leaves behind. */
+/* test_translate.c - mmu/translate.c, filter.c, events.c: one access and all it leaves behind. */
 #include "tests/check_main.h"
 #include "tests/mmu/world.h"
 
@@ -122,7 +122,7 @@ START_TEST(a20_masks_results_and_table_reads)
 }
 END_TEST
 
-/* ---- A and D ---- */
+/* ---- A and D --------------------------------------------------------------------------------- */
 
 /* checks 12 */
 START_TEST(a_write_through_a_clean_entry_walks_and_sets_d)
@@ -204,7 +204,7 @@ START_TEST(a_page_that_changed_its_size_under_a_clean_entry_is_seen_at_the_next_
 }
 END_TEST
 
-/* ---- stale entries ---- */
+/* ---- stale entries --------------------------------------------------------------------------- */
 
 /* checks 26 */
 START_TEST(fewer_rights_go_unnoticed_until_the_page_is_invalidated)
@@ -285,7 +285,7 @@ START_TEST(a_page_fault_drops_a_global_entry_of_its_page_too)
 }
 END_TEST
 
-/* ---- events ---- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 START_TEST(a_first_access_tells_its_walk_steps_bits_fill_and_checks)
 {
@@ -382,7 +382,7 @@ START_TEST(a_flush_tells_its_reason)
 }
 END_TEST
 
-/* ---- peek ---- */
+/* ---- peek ------------------------------------------------------------------------------------ */
 
 START_TEST(a_peek_gives_the_same_answer_and_leaves_no_trace)
 {

@@ -267,7 +267,7 @@ START_TEST(global_counts_only_while_pge_is_1)
 }
 END_TEST
 
-/* ---- A and D ---- */
+/* ---- A and D --------------------------------------------------------------------------------- */
 
 START_TEST(a_read_sets_a_at_every_level_and_a_write_d_at_the_leaf)
 {
@@ -295,7 +295,7 @@ START_TEST(a_read_sets_a_at_every_level_and_a_write_d_at_the_leaf)
 }
 END_TEST
 
-/* ---- the judge, by example (tests of every combination: the oracle's) ---- */
+/* ---- the judge, by example (tests of every combination: the oracle's) ------------------------ */
 
 static struct mmu_verdict ask(struct mmu_env env, struct mmu_access access, bool user, bool write,
                               bool nx)
