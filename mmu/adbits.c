@@ -2,7 +2,7 @@
  * adbits.c - which Accessed and Dirty bits an allowed access sets, and in which entries. Pure.
  *
  * Chosen where the manual leaves it open: bits are set only for accesses that are allowed, in all
- * entries of the walk together. A refused access sets nothing (hardware may set A in upper entries).
+ * entries of the walk together. A refused access sets nothing (hardware may set A further up).
  * D belongs to the entry that maps the page, and only a write sets it.
  * Manual: SDM 3A "Accessed and Dirty Flags".
  */

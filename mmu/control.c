@@ -49,10 +49,8 @@ void mmu_set_env(struct mmu *u, const struct mmu_env *env)
     verdicts_renew(u->tlb, env);
     mmu_drop_filter(u);
     if (old.pcide != env->pcide) tlb_select(u->tlb, current_pcid(u));
-    if (old.paging && !env->paging)
-        mmu_flush_all(u, FLUSH_CR0);
-    else if (old.pge != env->pge || (old.pcide && !env->pcide))
-        mmu_flush_all(u, FLUSH_CR4);
+    if (old.paging && !env->paging) mmu_flush_all(u, FLUSH_CR0);
+    else if (old.pge != env->pge || (old.pcide && !env->pcide)) mmu_flush_all(u, FLUSH_CR4);
     else if (old.pae != env->pae || (!old.smep && env->smep))
         mmu_flush_pcid(u, current_pcid(u), true, FLUSH_CR4);
 }
@@ -61,10 +59,8 @@ void mmu_write_cr3(struct mmu *u, uint64_t cr3, bool noflush)
 {
     u->cr3 = cr3 & ~CR3_NOFLUSH;
     tlb_select(u->tlb, current_pcid(u));
-    if (noflush)
-        mmu_drop_filter(u);
-    else
-        mmu_flush_pcid(u, current_pcid(u), false, FLUSH_CR3);
+    if (noflush) mmu_drop_filter(u);
+    else mmu_flush_pcid(u, current_pcid(u), false, FLUSH_CR3);
 }
 
 void mmu_flush_all(struct mmu *u, enum flush_reason why)
@@ -99,12 +95,8 @@ void mmu_invpcid(struct mmu *u, unsigned type, unsigned pcid, uint64_t linear)
         psc_drop_space(u->tlb, pcid);
         mmu_emit_flush(u, linear, pcid, FLUSH_INVPCID);
         break;
-    case 1:
-        mmu_flush_pcid(u, pcid, false, FLUSH_INVPCID);
-        break;
-    case 2:
-        mmu_flush_all(u, FLUSH_INVPCID);
-        break;
+    case 1: mmu_flush_pcid(u, pcid, false, FLUSH_INVPCID); break;
+    case 2: mmu_flush_all(u, FLUSH_INVPCID); break;
     default:
         tlb_flush_spaces(u->tlb, false);
         mmu_drop_filter(u);

@@ -41,7 +41,8 @@ void mmu_emit_ad(const struct mmu *u, const struct ad_update *update)
         emit(u, RS_EV_AD_SET, 0, update->at, update->entry, update->level, 0);
 }
 
-void mmu_emit_fill(const struct mmu *u, uint64_t page, uint64_t phys, unsigned shift, unsigned rights)
+void mmu_emit_fill(const struct mmu *u, uint64_t page, uint64_t phys, unsigned shift,
+                   unsigned rights)
 {
     if (mmu_listened(u, RS_EV_TLB_FILL)) emit(u, RS_EV_TLB_FILL, 0, page, phys, shift, rights);
 }

@@ -1,6 +1,6 @@
 /*
- * explain.c - walk and judge as a report: the levels, the rule, one sentence, and the smallest change
- * that would flip the verdict. Decides nothing itself: verdict and path come from mmu_translate_peek.
+ * explain.c - walk and judge as a report: the levels, the rule, one sentence, and the smallest
+ * change that would flip the verdict. Decides nothing: all comes from mmu_translate_peek.
  * Manual: SDM 3A "Access Rights", "Page-Fault Exceptions"; SDM 1 "Canonical Addressing".
  */
 #include "mmu/parts.h"
@@ -124,8 +124,8 @@ static void say_refusal(struct rs_explanation *out, const struct mmu_path *path,
     if (set == 0) return;
     i = (unsigned)__builtin_ctz(set);
     out->level = path->step[i].level;
-    say(out, " at level %u (%s 0x%" PRIx64 " at 0x%" PRIx64 ")", out->level,
-        entry_name[out->level], path->step[i].entry, path->step[i].at);
+    say(out, " at level %u (%s 0x%" PRIx64 " at 0x%" PRIx64 ")", out->level, entry_name[out->level],
+        path->step[i].entry, path->step[i].at);
 }
 
 /** The smallest change that mends one broken rule. */
@@ -135,33 +135,21 @@ static void say_remedy(struct rs_explanation *out, const struct mmu_env *env,
     unsigned last = path->steps - 1u;
 
     switch (rule) {
-    case RS_RULE_PG_P:
-        say(out, "set P (and an address) in ");
-        break;
+    case RS_RULE_PG_P: say(out, "set P (and an address) in "); break;
     case RS_RULE_PG_RSVD:
         say(out, "clear bits 0x%" PRIx64 " in ",
             path->step[last].entry &
                 walk_reserved(env, path->step[last].level, path->step[last].entry));
         break;
-    case RS_RULE_PG_US:
-        say(out, "set U/S in ");
-        break;
-    case RS_RULE_PG_WR_USER:
-        say(out, "set R/W in ");
-        break;
-    case RS_RULE_PG_WR_SUP:
-        say(out, "clear CR0.WP or set R/W in ");
-        break;
-    case RS_RULE_PG_NX:
-        say(out, "clear XD in ");
-        break;
+    case RS_RULE_PG_US: say(out, "set U/S in "); break;
+    case RS_RULE_PG_WR_USER: say(out, "set R/W in "); break;
+    case RS_RULE_PG_WR_SUP: say(out, "clear CR0.WP or set R/W in "); break;
+    case RS_RULE_PG_NX: say(out, "clear XD in "); break;
     case RS_RULE_PG_SMEP:
         say(out, "clear CR4.SMEP or clear U/S in ");
         say_entries(out, path, last_step(path));
         return;
-    case RS_RULE_PG_SMAP:
-        say(out, "clear CR4.SMAP or set RFLAGS.AC");
-        return;
+    case RS_RULE_PG_SMAP: say(out, "clear CR4.SMAP or set RFLAGS.AC"); return;
     default:
         say(out, "clear CR4.SMAP or clear U/S in ");
         say_entries(out, path, last_step(path));
@@ -191,8 +179,7 @@ static void explain_allowed(struct rs_explanation *out, const struct mmu_env *en
         return;
     }
     say(out, ", %s page, U/S=%d R/W=%d XD=%d; to refuse it, clear %s in ",
-        size_word(path->page_shift), path->user, path->write, path->nx,
-        access->user ? "U/S" : "P");
+        size_word(path->page_shift), path->user, path->write, path->nx, access->user ? "U/S" : "P");
     say_entries(out, path, last_step(path));
 }
 
@@ -241,8 +228,6 @@ void mmu_explain(const struct mmu *u, const struct mmu_env *env, uint64_t cr3, u
     out->error_code = r.verdict.error;
     copy_path(out, &path);
     if (path.status == WALK_OK) out->phys = path.phys & u->a20_mask;
-    if (r.ok)
-        explain_allowed(out, env, &path, &access);
-    else
-        explain_refused(out, env, &path);
+    if (r.ok) explain_allowed(out, env, &path, &access);
+    else explain_refused(out, env, &path);
 }

@@ -1,7 +1,7 @@
 /*
  * filter.c - the software table of host pointers that makes hits cheap.
  *
- * Guarantee (kept with tlb.c): a slot lives only while the modelled L1 entry of its page lives, so a
+ * Guarantee (kept with tlb.c): a slot lives only while the modelled L1 entry of its page does, so a
  * filter hit is an L1 hit. A slot is live if its tag carries the current key; dropping all of them
  * is one increment. Empty slots have tag 0, which no key makes. Filling and killing one slot is in
  * parts.h, inline.

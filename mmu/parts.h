@@ -44,7 +44,7 @@ static inline struct filter_slot *filter_table(struct filter *f, unsigned bit_nu
     return (struct filter_slot *)(void *)((char *)f + offsetof(struct filter, rd)) +
            bit_number * FILTER_SLOTS;
 }
-/** Fill the slot of the page at `linear` in the tables named by bits; host_page is its first byte. */
+/** Fill the slot of the page at `linear` in the tables named by bits; host_page: its first byte. */
 static inline void filter_fill_data(struct filter *f, uint8_t bits, uint64_t linear,
                                     const uint8_t *host_page)
 {
@@ -95,9 +95,11 @@ static inline bool mmu_listened(const struct mmu *u, unsigned kind)
 {
     return u->events != NULL && (u->events->mask & RS_MASK(kind)) != 0;
 }
-void mmu_emit_walk(const struct mmu *u, uint64_t linear, unsigned kind, const struct mmu_path *path);
+void mmu_emit_walk(const struct mmu *u, uint64_t linear, unsigned kind,
+                   const struct mmu_path *path);
 void mmu_emit_ad(const struct mmu *u, const struct ad_update *update);
-void mmu_emit_fill(const struct mmu *u, uint64_t page, uint64_t phys, unsigned shift, unsigned rights);
+void mmu_emit_fill(const struct mmu *u, uint64_t page, uint64_t phys, unsigned shift,
+                   unsigned rights);
 void mmu_emit_flush(const struct mmu *u, uint64_t linear, unsigned pcid, enum flush_reason why);
 void mmu_emit_stale(const struct mmu *u, uint64_t linear, unsigned rights);
 /** One CHECK per rule: those asked of an access that passes, those broken by one that is refused.

@@ -57,9 +57,8 @@ static bool arrays_init(struct mmu_tlb *t, const struct mmu_geometry *g)
            array_init(t, DTLB_2M, "dtlb_2m", g->dtlb_2m.sets, g->dtlb_2m.ways) &&
            array_init(t, DTLB_1G, "dtlb_1g", g->dtlb_1g.sets, g->dtlb_1g.ways) &&
            array_init(t, STLB, "stlb", g->stlb.sets, g->stlb.ways) &&
-           array_init(t, STLB_1G, "stlb_1g", g->stlb_1g.sets, g->stlb_1g.ways) &&
-           g->itlb_4k.ways && g->itlb_2m.ways && g->dtlb_4k.ways && g->dtlb_2m.ways &&
-           g->stlb.ways;
+           array_init(t, STLB_1G, "stlb_1g", g->stlb_1g.sets, g->stlb_1g.ways) && g->itlb_4k.ways &&
+           g->itlb_2m.ways && g->dtlb_4k.ways && g->dtlb_2m.ways && g->stlb.ways;
 }
 
 static uint64_t new_id(struct mmu_tlb *t) { return ++t->last_id; }

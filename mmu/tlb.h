@@ -1,7 +1,7 @@
 /*
  * tlb.h - the modelled TLB and paging-structure caches (private to mmu/).
  *
- * Generations instead of sweeps: every (PCID, flush) gets an address-space id of its own, never used
+ * Generations instead of sweeps: each (PCID, flush) gets an address-space id of its own, never used
  * again. An entry counts while its id is its PCID's present one, or, if global, the present id of
  * the globals. A flush takes a new id and touches no entry. An entry whose id is the one before is
  * a *ghost*: invalid, but it tells that a miss is the flush's doing.
@@ -21,14 +21,12 @@
 enum tlb_right { TLB_USER = 1, TLB_WRITE = 2, TLB_NX = 4, TLB_GLOBAL = 8, TLB_DIRTY = 16 };
 
 /** The array an entry belongs to. */
-enum tlb_array_id {
-    ITLB_4K, ITLB_2M, DTLB_4K, DTLB_2M, DTLB_1G, STLB, STLB_1G, TLB_ARRAYS
-};
+enum tlb_array_id { ITLB_4K, ITLB_2M, DTLB_4K, DTLB_2M, DTLB_1G, STLB, STLB_1G, TLB_ARRAYS };
 
 struct tlb_entry {
-    uint64_t id;    /* address-space id under which it was filled; 0 = never or dropped */
-    uint64_t tag;   /* linear page address | page shift */
-    uint64_t phys;  /* first byte of the page, A20 not applied */
+    uint64_t id;   /* address-space id under which it was filled; 0 = never or dropped */
+    uint64_t tag;  /* linear page address | page shift */
+    uint64_t phys; /* first byte of the page, A20 not applied */
     uint16_t pcid;
     uint8_t rights; /* enum tlb_right */
     uint8_t slots;  /* L1: filter tables that may hold a slot of it (parts.h) */
@@ -45,12 +43,12 @@ struct slot_set {
  *  comparison takes (4 or a multiple of 16); what is beyond the ways stays empty. */
 struct tlb_array {
     unsigned sets, ways, stride;
-    bool ever;               /* something was filled since reset: else nothing to look for */
+    bool ever; /* something was filled since reset: else nothing to look for */
     struct tlb_entry *entry;
-    uint32_t *mark;          /* of each entry: low bits of its page number, to find candidates fast */
-    uint8_t *next;           /* of each set: FIFO pointer */
-    uint64_t *full;          /* of each set: the TLB's `drops` when no way was invalid */
-    struct slot_set *large;  /* of each entry, if first level and large pages */
+    uint32_t *mark; /* of each entry: low bits of its page number, to find candidates fast */
+    uint8_t *next;  /* of each set: FIFO pointer */
+    uint64_t *full; /* of each set: the TLB's `drops` when no way was invalid */
+    struct slot_set *large; /* of each entry, if first level and large pages */
     const char *name;
 };
 
@@ -102,7 +100,10 @@ static inline unsigned access_index(const struct mmu_access *a)
            (unsigned)a->ac << 4;
 }
 
-static inline uint64_t page_base(uint64_t linear, unsigned shift) { return linear >> shift << shift; }
+static inline uint64_t page_base(uint64_t linear, unsigned shift)
+{
+    return linear >> shift << shift;
+}
 static inline unsigned entry_shift(const struct tlb_entry *e) { return e->tag & 0x3f; }
 
 /* ---- tlb.c ----------------------------------------------------------------------------------- */

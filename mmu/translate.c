@@ -38,8 +38,9 @@ static struct tlb_translation path_translation(const struct mmu_path *path, unsi
 }
 
 /** Remember an allowed access in the filter, if direct access to the page is legal. The slot is the
- *  one of the access made: a write slot comes only from a write, so D=1 by then. Returns the bits. */
-HOT uint8_t fill_filter(struct mmu *u, uint64_t linear, uint64_t phys, unsigned kind, unsigned index)
+ *  one of the access made: a write slot comes only from a write, so D=1 then. Returns the bits. */
+HOT uint8_t fill_filter(struct mmu *u, uint64_t linear, uint64_t phys, unsigned kind,
+                        unsigned index)
 {
     uint8_t *host;
     uint8_t bits;
@@ -48,10 +49,8 @@ HOT uint8_t fill_filter(struct mmu *u, uint64_t linear, uint64_t phys, unsigned 
     host = kind == RS_WRITE ? ram_page_for_write(u->ram, phys) : ram_page_for_read(u->ram, phys);
     if (!host) return 0;
     bits = u->tlb->tables[index];
-    if (kind == RS_FETCH)
-        filter_fill_fetch(&u->filter, bits, linear, page_base(phys, 12));
-    else
-        filter_fill_data(&u->filter, bits, linear, host);
+    if (kind == RS_FETCH) filter_fill_fetch(&u->filter, bits, linear, page_base(phys, 12));
+    else filter_fill_data(&u->filter, bits, linear, host);
     return bits;
 }
 
@@ -74,7 +73,7 @@ static void report_stale(const struct mmu *u, uint64_t linear, struct mmu_access
 
 /** A TLB entry of either level refuses the access. */
 COLD struct mmu_result refuse_cached(struct mmu *u, uint64_t linear, struct mmu_access access,
-                                       const struct tlb_entry *e, uint32_t ticks)
+                                     const struct tlb_entry *e, uint32_t ticks)
 {
     struct mmu_rights rights = tlb_rights(e->rights);
     struct mmu_result r = {.cached = true, .walk_ticks = ticks};
@@ -87,7 +86,7 @@ COLD struct mmu_result refuse_cached(struct mmu *u, uint64_t linear, struct mmu_
 }
 
 COLD void report_passed(const struct mmu *u, uint64_t linear, const struct mmu_access *access,
-                          const struct tlb_entry *e)
+                        const struct tlb_entry *e)
 {
     struct mmu_rights rights = tlb_rights(e->rights);
     struct mmu_verdict verdict = mmu_judge(&u->env, access, &rights);
@@ -141,7 +140,7 @@ static bool set_ad_bits(struct mmu *u, const struct mmu_path *path, unsigned kin
 
 /** Both levels of the TLB, the paging-structure caches and the filter learn of an allowed walk. */
 COLD void fill(struct mmu *u, uint64_t linear, const struct mmu_access *access, bool fresh,
-                 const struct walk_start *start, const struct mmu_path *path)
+               const struct walk_start *start, const struct mmu_path *path)
 {
     struct tlb_translation what = path_translation(path, access->kind);
     struct tlb_entry *e;
@@ -246,10 +245,8 @@ struct mmu_result mmu_translate_peek(const struct mmu *u, const struct mmu_env *
     if (!path) path = &own;
     walk(&reader, env, cr3, linear, NULL, path);
     rights = (struct mmu_rights){path->status, path->user, path->write, path->nx};
-    if (env->paging)
-        r.verdict = mmu_judge(env, &access, &rights);
-    else
-        r.verdict.rule = RS_RULE_NONE;
+    if (env->paging) r.verdict = mmu_judge(env, &access, &rights);
+    else r.verdict.rule = RS_RULE_NONE;
     r.ok = r.verdict.broken == 0;
     if (r.ok) r.phys = path->phys & u->a20_mask;
     return r;

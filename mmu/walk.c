@@ -13,10 +13,7 @@
  */
 #include "mmu/parts.h"
 
-bool mmu_supported(const struct mmu_env *env)
-{
-    return !env->paging || env->lma;
-}
+bool mmu_supported(const struct mmu_env *env) { return !env->paging || env->lma; }
 
 /** Address bits 51:MAXPHYADDR, which no entry may set. */
 static uint64_t beyond_maxphyaddr(const struct mmu_env *env)
@@ -78,8 +75,8 @@ static void begin(const struct walk_start *start, struct mmu_path *out)
     out->phys = 0;
 }
 
-void walk(const struct walk_reader *reader, const struct mmu_env *env, uint64_t cr3, uint64_t linear,
-          const struct walk_start *start, struct mmu_path *out)
+void walk(const struct walk_reader *reader, const struct mmu_env *env, uint64_t cr3,
+          uint64_t linear, const struct walk_start *start, struct mmu_path *out)
 {
     unsigned level = start ? start->level : 4;
     uint64_t table = start ? start->base : cr3 & PTE_ADDR;

@@ -41,8 +41,8 @@ struct hash_cache {
 /** Zeroed address space that takes host memory only where it is touched; NULL if there is none. */
 static void *reserve(uint64_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
 
     return p == MAP_FAILED ? NULL : p;
 }
@@ -160,10 +160,8 @@ void ram_read(const struct ram *r, uint64_t phys, void *out, unsigned n)
 {
     uint64_t offset = ram_offset(r, phys);
 
-    if (offset == UINT64_MAX)
-        memset(out, 0xff, n);
-    else
-        memcpy(out, r->base + offset, n);
+    if (offset == UINT64_MAX) memset(out, 0xff, n);
+    else memcpy(out, r->base + offset, n);
 }
 
 void ram_write(struct ram *r, uint64_t phys, const void *in, unsigned n)

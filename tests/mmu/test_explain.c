@@ -50,7 +50,8 @@ START_TEST(several_entries_and_several_rules_are_all_named)
     entry_set(w, LIN, 2, entry_get(w, LIN, 2) & ~PTE_U);
     e = explain(w, LIN, user_access(RS_WRITE));
     ck_assert_ptr_nonnull(strstr(e.text, "refused by PG_US: U/S=0 at level 2 (PDE "));
-    ck_assert_ptr_nonnull(strstr(e.text, "set U/S in the PDE and PTE, and set R/W in the PTE at 0x"));
+    ck_assert_ptr_nonnull(
+        strstr(e.text, "set U/S in the PDE and PTE, and set R/W in the PTE at 0x"));
     world_free(w);
 }
 END_TEST
@@ -61,8 +62,8 @@ START_TEST(control_bits_that_refuse_are_named)
     struct mmu_access implicit = {.kind = RS_READ, .implicit = true};
 
     map(w, LIN, 0x7000, RWU);
-    ck_assert_ptr_nonnull(strstr(explain(w, LIN, sup_access(RS_READ)).text,
-                                 "clear CR4.SMAP or set RFLAGS.AC"));
+    ck_assert_ptr_nonnull(
+        strstr(explain(w, LIN, sup_access(RS_READ)).text, "clear CR4.SMAP or set RFLAGS.AC"));
     ck_assert_uint_eq(explain(w, LIN, sup_access(RS_READ)).level, 0);
     ck_assert_ptr_nonnull(strstr(explain(w, LIN, sup_access(RS_FETCH)).text,
                                  "clear CR4.SMEP or clear U/S in the PTE at 0x"));
@@ -132,8 +133,7 @@ START_TEST(without_paging_everything_is_allowed)
     e = explain(w, 0x7123, sup_access(RS_WRITE));
     ck_assert(e.allowed && !e.paging);
     ck_assert_uint_eq(e.phys, 0x7123);
-    ck_assert_str_eq(e.text,
-                     "supervisor write to 0x7123 allowed: physical 0x7123, paging is off");
+    ck_assert_str_eq(e.text, "supervisor write to 0x7123 allowed: physical 0x7123, paging is off");
     world_free(w);
 }
 END_TEST
@@ -190,5 +190,4 @@ RUN_TESTS("explain", a_refusal_names_rule_entry_and_remedy,
           an_allowed_access_says_where_it_goes_and_what_would_refuse_it,
           a_non_canonical_address_is_reported_and_walks_nothing,
           without_paging_everything_is_allowed, a_paging_mode_that_is_not_walked_is_said_so,
-          explaining_leaves_no_trace,
-          the_longest_sentence_fits)
+          explaining_leaves_no_trace, the_longest_sentence_fits)

@@ -405,10 +405,10 @@ START_TEST(control_bits_drop_what_the_manual_says)
         void (*change)(struct mmu_env *env);
         bool current, other, global;
     } row[] = {
-        {flip_pge, false, false, false},   {clear_pcide, false, false, false},
+        {flip_pge, false, false, false},     {clear_pcide, false, false, false},
         {clear_paging, false, false, false}, {set_smep, false, true, false},
-        {flip_pae, false, true, false},    {flip_wp, true, true, true},
-        {flip_smap, true, true, true},     {flip_nxe, true, true, true},
+        {flip_pae, false, true, false},      {flip_wp, true, true, true},
+        {flip_smap, true, true, true},       {flip_nxe, true, true, true},
     };
 
     for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
@@ -590,9 +590,8 @@ RUN_TESTS("tlb", a_miss_walks_a_second_access_is_free_and_the_second_level_is_be
           ways_fill_in_order_then_first_in_first_out_and_hits_change_nothing,
           a_slot_leaves_the_filter_with_its_l1_entry,
           every_filter_slot_has_a_live_l1_entry_whatever_happens,
-          filter_keys_come_round_without_reviving_a_slot,
-          mov_cr3_drops_its_pcid_but_keeps_globals, noflush_keeps_a_pcid_across_switches,
-          a_ghost_books_the_walk_as_refill_once,
+          filter_keys_come_round_without_reviving_a_slot, mov_cr3_drops_its_pcid_but_keeps_globals,
+          noflush_keeps_a_pcid_across_switches, a_ghost_books_the_walk_as_refill_once,
           invlpg_drops_the_page_globals_too_and_all_cached_structures,
           invlpg_drops_a_large_page_by_any_address_in_it,
           fetches_hold_1_gbyte_pages_in_pieces_and_invlpg_drops_all_of_them,

@@ -412,11 +412,14 @@ START_TEST(for_every_access_executor_and_peek_agree)
     struct world *w = world_new();
 
     for (unsigned bits = 0; bits < 32; bits++) {
-        uint64_t entry = 0x7000 | (bits & 7) | (bits & 8 ? PTE_XD : 0) | (bits & 16 ? 1ull << 50 : 0);
+        uint64_t entry =
+            0x7000 | (bits & 7) | (bits & 8 ? PTE_XD : 0) | (bits & 16 ? 1ull << 50 : 0);
 
         for (unsigned a = 0; a < 3 * 8; a++) {
-            struct mmu_access access = {.kind = (uint8_t)(a % 3), .user = a / 3 & 1,
-                                        .implicit = a / 3 & 2 && !(a / 3 & 1), .ac = a / 3 & 4};
+            struct mmu_access access = {.kind = (uint8_t)(a % 3),
+                                        .user = a / 3 & 1,
+                                        .implicit = a / 3 & 2 && !(a / 3 & 1),
+                                        .ac = a / 3 & 4};
             struct mmu_result r, peek;
 
             map(w, LIN, entry, 0);
@@ -435,8 +438,7 @@ START_TEST(for_every_access_executor_and_peek_agree)
 }
 END_TEST
 
-RUN_TESTS("translate",
-          an_allowed_access_gives_the_address_and_fills_the_filter_slot_it_asked_for,
+RUN_TESTS("translate", an_allowed_access_gives_the_address_and_fills_the_filter_slot_it_asked_for,
           supervisor_accesses_fill_the_context_of_their_ac,
           code_watched_absent_and_unbudgeted_pages_get_no_write_slot,
           with_the_filter_off_nothing_is_filled_and_nothing_else_changes,

@@ -37,8 +37,15 @@ static inline uint64_t world_note(void *ctx, struct rs_event *ev)
 /** Everything on, as a modern kernel has it. */
 static inline struct mmu_env world_env(void)
 {
-    return (struct mmu_env){.paging = true, .wp = true, .pae = true, .lma = true, .nxe = true,
-                            .smep = true, .smap = true, .pge = true, .pages_1g = true,
+    return (struct mmu_env){.paging = true,
+                            .wp = true,
+                            .pae = true,
+                            .lma = true,
+                            .nxe = true,
+                            .smep = true,
+                            .smap = true,
+                            .pge = true,
+                            .pages_1g = true,
                             .maxphyaddr = 46};
 }
 
@@ -132,7 +139,8 @@ static inline uint8_t *filter_hit(const struct filter_slot *table, uint64_t key,
 {
     const struct filter_slot *s = &table[(linear >> 12) % FILTER_SLOTS];
 
-    return s->tag == ((linear & ~0xfffull) | key) ? (uint8_t *)(uintptr_t)(s->addend + linear) : NULL;
+    return s->tag == ((linear & ~0xfffull) | key) ? (uint8_t *)(uintptr_t)(s->addend + linear)
+                                                  : NULL;
 }
 static inline uint8_t *rd_hit(const struct world *w, enum filter_context c, uint64_t linear)
 {
