@@ -65,6 +65,7 @@ static void hash_waiting(XXH3_state_t *h, const rs_machine *m)
     for (const struct input *in = m->inputs; in; in = in->next) {
         number(h, in->tick);
         number(h, in->channel);
+        number(h, in->rest);
         number(h, in->size);
         feed(h, in->bytes, in->size);
     }

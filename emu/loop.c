@@ -18,7 +18,7 @@
 #include "emu/machine.h"
 
 /* Input that finds its port's line full tries again so many times a second. */
-#define INPUT_RETRIES_PER_SECOND 100u
+#define INPUT_RETRIES_PER_SECOND 1000u
 /* How far the CPU runs before rs_stop is looked for: a few milliseconds of host time. */
 #define POLL_TICKS (4000000ull * TICKS_PER_CYCLE)
 
@@ -77,19 +77,38 @@ static uint64_t next_alarm(const rs_machine *m)
     return alarm < input ? alarm : input;
 }
 
-/* Hand over one input; what its port cannot take now comes again a little later, as itself. */
+/* The bytes of this channel that found no room, or NULL. */
+static const struct input *rest_of(const rs_machine *m, unsigned channel)
+{
+    const struct input *in = m->inputs;
+
+    while (in && !(in->rest && in->channel == channel)) in = in->next;
+    return in;
+}
+
+/* Hand over the first input. What its port cannot take now comes again a little later, before
+ * anything that has arrived since. */
 static void input_deliver(rs_machine *m)
 {
     struct input *in = m->inputs;
-    size_t taken = board_input(&m->board, in->channel, in->bytes, in->size);
 
     m->inputs = in->next;
-    if (taken < in->size) {
-        uint64_t rest = m->cpu.ticks + m->cost.hz / INPUT_RETRIES_PER_SECOND * TICKS_PER_CYCLE + 1;
+    const struct input *before = rest_of(m, in->channel);
+    size_t taken = before ? 0 : board_input(&m->board, in->channel, in->bytes, in->size);
 
-        (void)machine_input(m, rest, in->channel, in->bytes + taken, in->size - taken);
+    if (taken == in->size) {
+        free(in);
+        return;
     }
-    free(in);
+    if (before) {
+        in->tick = before->tick;
+    } else {
+        in->tick = m->cpu.ticks + m->cost.hz / INPUT_RETRIES_PER_SECOND * TICKS_PER_CYCLE + 1;
+        in->rest = true;
+        in->size -= taken;
+        memmove(in->bytes, in->bytes + taken, in->size);
+    }
+    machine_input_queue(m, in);
 }
 
 static void fire_due(rs_machine *m)
@@ -100,22 +119,37 @@ static void fire_due(rs_machine *m)
 
 /* ---- sleep --------------------------------------------------------------------------------------------- */
 
-/* A processor's own timer, a chip whose line gets through, or input that its port has room for. */
+/* Would the 8259's INTR, were it up, reach the core through the local APIC? */
+static bool extint_passes(const struct cpu *c)
+{
+    struct lapic l = *c->lapic;
+
+    l.s.lint[0] = 1;
+    return lapic_extint(&l);
+}
+
+bool machine_input_wakes(const rs_machine *m, unsigned channel)
+{
+    const struct board *b = &m->board;
+    const struct uart16550 *const port[MACHINE_CHANNELS] = {&b->com1, &b->com2, &b->com3, &b->com4};
+    static const unsigned irq[MACHINE_CHANNELS] = {4, 3, 4, 3};
+
+    if (channel >= MACHINE_CHANNELS || !(m->cpu.flags & RF_IF) || !extint_passes(&m->cpu)) return false;
+    return (port[channel]->s.ier & 1) && uart_room(port[channel]) && pic_would_interrupt(&b->pic, irq[channel]);
+}
+
+/* A processor's own timer, a chip whose line gets through, or input that its port will report. */
 static bool may_wake(const rs_machine *m)
 {
-    if (lapic_may_wake(m->cpu.lapic) || board_may_wake(&m->board, &m->sched)) return true;
+    if (lapic_may_wake(m->cpu.lapic)) return true;
+    if (board_may_wake(&m->board, &m->sched) && extint_passes(&m->cpu)) return true;
     for (const struct input *in = m->inputs; in; in = in->next)
-        if (board_input_room(&m->board, in->channel)) return true;
+        if (machine_input_wakes(m, in->channel)) return true;
     return false;
 }
 
 /* No source of NMIs exists, so IF=0 means for ever. */
 static bool dead(const rs_machine *m) { return !(m->cpu.flags & RF_IF) || !may_wake(m); }
-
-bool machine_input_wakes(const rs_machine *m, unsigned channel)
-{
-    return (m->cpu.flags & RF_IF) && board_input_room(&m->board, channel);
-}
 
 /* Let time pass to the next alarm, input or limit. */
 static void idle(rs_machine *m, const struct goal *goal)
@@ -203,8 +237,10 @@ static void text(const rs_machine *m, struct rs_stop_info *stop)
     const char *said = "";
 
     switch (stop->reason) {
-    case RS_STOP_TRIPLE_FAULT:
-    case RS_STOP_EMULATOR_GAP: said = m->cpu.gap; break;
+    case RS_STOP_TRIPLE_FAULT: said = m->cpu.gap; break;
+    case RS_STOP_EMULATOR_GAP:
+        snprintf(stop->text, sizeof stop->text, "Ringside has no handler for %.160s", m->cpu.gap);
+        return;
     case RS_STOP_DEAD_HALT:
         said = m->cpu.flags & RF_IF ? "halted, and nothing that is armed could wake the processor"
                                     : "halted with interrupts off: nothing can wake the processor";

@@ -298,6 +298,16 @@ rs_status machine_boot(rs_machine *m)
 
 /* ---- inputs ------------------------------------------------------------------------------------------------ */
 
+void machine_input_queue(rs_machine *m, struct input *in)
+{
+    struct input **at = &m->inputs;
+
+    while (*at && (*at)->tick <= in->tick) at = &(*at)->next;
+    in->next = *at;
+    *at = in;
+    cpu_attention(&m->cpu);
+}
+
 rs_status machine_input(rs_machine *m, uint64_t tick, unsigned channel, const void *bytes, size_t n)
 {
     if (channel >= MACHINE_CHANNELS || (n && !bytes))
@@ -308,11 +318,6 @@ rs_status machine_input(rs_machine *m, uint64_t tick, unsigned channel, const vo
     if (!in) return machine_fail(m, RS_E_NOMEM, "no memory for %zu bytes of input", n);
     *in = (struct input){.tick = tick, .channel = channel, .size = n};
     memcpy(in->bytes, bytes, n);
-    struct input **at = &m->inputs;
-
-    while (*at && (*at)->tick <= tick) at = &(*at)->next;
-    in->next = *at;
-    *at = in;
-    cpu_attention(&m->cpu);
+    machine_input_queue(m, in);
     return RS_OK;
 }

@@ -43,6 +43,7 @@ struct module {
 struct input {
     uint64_t tick;
     unsigned channel;
+    bool rest; /* what its port had no room for: later bytes must not overtake it */
     size_t size;
     struct input *next;
     uint8_t bytes[];
@@ -107,6 +108,8 @@ static inline uint64_t machine_linear_rip(const struct cpu *c)
 }
 /** Bytes for a serial channel at a tick not before now. */
 rs_status machine_input(rs_machine *m, uint64_t tick, unsigned channel, const void *bytes, size_t n);
+/** Put an input into the queue by its tick, after those of the same tick. */
+void machine_input_queue(rs_machine *m, struct input *in);
 
 /** Could a byte on this serial port wake the halted CPU, things being as they are? */
 bool machine_input_wakes(const rs_machine *m, unsigned channel);

@@ -98,6 +98,7 @@ void console_put(void *console, unsigned channel, const uint8_t *bytes, size_t n
     struct console *c = console;
 
     if (channel != 0 && channel != 4) return;
+    c->spoke = true;
     for (size_t i = 0; i < n; i++) {
         c->hash = (c->hash ^ bytes[i]) * FNV_PRIME;
         c->buffer[c->used++] = bytes[i];

@@ -14,6 +14,7 @@ struct console {
     bool own_out;       /* ours to close */
     bool flush_lines;   /* somebody is watching */
     bool raw;           /* the terminal's settings are changed */
+    bool spoke;         /* the guest has sent something */
     bool broken;        /* writing failed: closed pipe, disk full */
     const char *why;    /* what writing said */
     rs_machine *m;      /* told to stop when writing fails */

@@ -24,8 +24,11 @@
 #include "trace.h"
 #include "verbs.h"
 
-/* Guest time between two looks at the input, and between two looks at the wall clock under --pace. */
+/* Guest time between two looks at the input; at most so much before what the guest has said is shown. */
 #define SLICE_CYCLES 2000000u
+#define SLICE_LONGEST 50000000u
+/* Input waits for a guest that has set up its port: until it has said something, or for so long. */
+#define INPUT_FROM_CYCLE 20000000u
 #define PACE_PER_SECOND 100u
 
 /** A border of the log. */
@@ -143,7 +146,7 @@ static void slice_limits(const struct run *r, struct rs_limits *limits)
     uint64_t insns = rs_insns(r->m), cycles = rs_cycles(r->m);
     const struct when *border = r->from.kind != WHEN_NONE ? &r->from : &r->to;
 
-    *limits = (struct rs_limits){.struct_size = sizeof *limits};
+    *limits = (struct rs_limits){.struct_size = sizeof *limits, .cycles = SLICE_LONGEST};
     if (s->max_insns.given) nearer(&limits->insns, insns, s->max_insns.value);
     if (s->max_cycles.given) nearer(&limits->cycles, cycles, s->max_cycles.value);
     if (border->kind == WHEN_INSN) nearer(&limits->insns, insns, border->value);
@@ -174,12 +177,7 @@ static void keep_pace(struct run *r)
 /* Did the guest stop for want of input that may still come? */
 static bool wait_for_input(struct run *r)
 {
-    uint64_t flags = 0;
-
-    if (r->stop.reason != RS_STOP_DEAD_HALT || r->console.in < 0) return false;
-    rs_reg_read(r->m, 0, RS_REG_RFLAGS, &flags);
-    if (!(flags & 0x200)) return false;
-    console_flush(&r->console);
+    if (r->stop.reason != RS_STOP_DEAD_HALT || !rs_input_wakes(r->m, 0)) return false;
     while (r->console.in >= 0 && !interrupted && !wall_over) {
         uint64_t before = rs_input_pending(r->m, 0);
 
@@ -258,9 +256,11 @@ static rs_status drive(struct run *r)
     }
     do {
         if (!trace_turn(r)) return RS_E_LIMIT;
-        console_feed(&r->console, 0);
+        if (r->console.spoke || rs_cycles(r->m) >= INPUT_FROM_CYCLE) console_feed(&r->console, 0);
         slice_limits(r, &limits);
         status = rs_run(r->m, &limits, &r->stop);
+        console_flush(&r->console);
+        trace_flush(&r->trace);
         if (r->pace) keep_pace(r);
     } while (status == RS_OK && !over(r));
     console_close(&r->console);

@@ -103,8 +103,8 @@ RS_API const char *rs_error(const rs_machine *m);
 /* ---- loading ---------------------------------------------------------------------------- */
 
 /**
- * rs_load_image - load a Multiboot 1 image (ELF32, ELF64 or address fields) or a plain ELF64 and
- * set the CPU to its entry state. Call modules' rs_add_module before it.
+ * rs_load_image - load a Multiboot 1 image (ELF32, ELF64 or address fields) and set the CPU to its
+ * entry state. Call modules' rs_add_module before it. Loading restarts the machine, time goes on.
  * @bytes,@size  the file; @name is used in messages
  * @cmdline      the kernel command line, NULL for none
  * Returns: RS_OK; RS_E_IMAGE with rs_error saying what is wrong and at which offset.
@@ -118,8 +118,10 @@ RS_API rs_status rs_add_module(rs_machine *m, const void *bytes, size_t size, co
 enum rs_flat_mode { RS_FLAT_LONG64 = 0, RS_FLAT_PROT32 = 1 };
 /**
  * rs_load_flat - copy bytes to physical `load` and start at `entry`: in 64-bit mode, CPL 0, with
- * an identity map of the first 4 GiB in 2-MByte pages whose tables lie at `tables` (24 KiB), or
- * in flat 32-bit protected mode without paging.
+ * an identity map of the first 4 GiB in 2-MByte supervisor pages whose tables lie at `tables` (28 KiB:
+ * PML4, PDPT, four page directories, a GDT with code 0x08 and data 0x10; a page boundary), CR4 = PAE,
+ * EFER = LME|LMA, RSP = 0x9f000; or in flat 32-bit protected mode without paging, ESP = 0x7ff00
+ * (`tables` unused). Interrupts are off, the IDT is empty.
  */
 RS_API rs_status rs_load_flat(rs_machine *m, const void *bytes, size_t size, uint64_t load,
                               uint64_t entry, enum rs_flat_mode mode, uint64_t tables);
@@ -401,7 +403,7 @@ RS_API rs_status rs_input_at(rs_machine *m, uint64_t cycle, unsigned channel, co
 RS_API uint64_t rs_input_pending(const rs_machine *m, unsigned channel);
 /** Breakpoints by index, in no particular order; false past the end. */
 RS_API bool rs_break_at(const rs_machine *m, unsigned index, uint64_t *linear);
-/** Could a byte for this port wake the halted processor (interrupts on, room on the line)? */
+/** Could a byte for this port wake the halted processor, as port, interrupt controller and IF are set now? */
 RS_API bool rs_input_wakes(const rs_machine *m, unsigned channel);
 /** The core clock in cycles per virtual second. */
 RS_API uint64_t rs_hz(const rs_machine *m);
