@@ -33,6 +33,8 @@ enum cpu_stop {
     CPU_UNTIL, CPU_INSNS, CPU_HALTED, CPU_GAP, CPU_SHUTDOWN, CPU_REQUEST, CPU_BREAK
 };
 enum cpu_stop cpu_run(struct cpu *c, uint64_t until, uint64_t insns);
+/** What the stop is when deliver() has said false. */
+enum cpu_stop cpu_undelivered(const struct cpu *c);
 /** Make cpu_run look up at the next boundary (an interrupt line changed). */
 static inline void cpu_look(struct cpu *c)
 {

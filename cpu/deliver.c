@@ -463,10 +463,12 @@ static struct fault next_fault(struct cpu *c, const struct fault *now, const str
  */
 bool deliver(struct cpu *c, const struct fault *f)
 {
-    struct chain k = {.f = {*f}, .n = 1};
+    struct chain k; /* filled as far as k.n says: most deliveries meet nothing */
     struct fault now = *f;
     enum outcome how;
 
+    k.f[0] = *f;
+    k.n = 1;
     c->in_df = false;
     c->exit = EXIT_NEXT;
     announce(c, &now);

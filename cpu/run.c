@@ -310,6 +310,11 @@ static uint64_t deadline_for(const struct cpu *c, uint64_t until, uint64_t insns
     return left < until - c->ticks ? c->ticks + left : until;
 }
 
+enum cpu_stop cpu_undelivered(const struct cpu *c)
+{
+    return c->exit == EXIT_GAP ? CPU_GAP : CPU_SHUTDOWN;
+}
+
 enum cpu_stop cpu_run(struct cpu *c, uint64_t until, uint64_t insns)
 {
     for (;;) {
@@ -319,7 +324,7 @@ enum cpu_stop cpu_run(struct cpu *c, uint64_t until, uint64_t insns)
         switch (interrupts_take(c)) {
         case TAKE_NONE: break;
         case TAKE_DELIVERED: c->step_block = NULL; continue;
-        case TAKE_SHUTDOWN: return CPU_SHUTDOWN;
+        case TAKE_SHUTDOWN: return cpu_undelivered(c);
         }
         if (c->halted) return CPU_HALTED;
         c->brk = false;
@@ -330,7 +335,7 @@ enum cpu_stop cpu_run(struct cpu *c, uint64_t until, uint64_t insns)
         switch (c->exit) {
         case EXIT_FAULT:
             c->step_block = NULL;
-            if (!deliver(c, &c->fault)) return CPU_SHUTDOWN;
+            if (!deliver(c, &c->fault)) return cpu_undelivered(c);
             break;
         case EXIT_GAP: return CPU_GAP;
         case EXIT_BREAK: return CPU_BREAK;

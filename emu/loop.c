@@ -185,7 +185,7 @@ static enum cpu_stop step_cpu(rs_machine *m, uint64_t until, const struct goal *
     if (c->ticks >= until || c->insns >= goal->insns) return CPU_REQUEST;
     switch (interrupts_take(c)) {
     case TAKE_DELIVERED: c->step_block = NULL; return CPU_REQUEST;
-    case TAKE_SHUTDOWN: return CPU_SHUTDOWN;
+    case TAKE_SHUTDOWN: return cpu_undelivered(c);
     case TAKE_NONE: break;
     }
     c->request = true;
