@@ -1,6 +1,6 @@
 /*
- * ledger.c - the books of ledger.h. A crossing that nobody listens to costs a snapshot on the way in
- * and a subtraction on the way out: no allocation, no search but for a row seen for the first time.
+ * ledger.c - the books of ledger.h. A crossing that nobody listens to costs a few additions on the way
+ * in and out: no allocation, no search but for a row seen for the first time.
  */
 #include "emu/ledger.h"
 
@@ -14,38 +14,13 @@ _Static_assert(RS_CAT_USER == 0 && RS_CAT_KERNEL == 1 && FIRST_DYNAMIC == 2, "dy
 
 /* ---- sums ------------------------------------------------------------------------------------- */
 
-/* One pass word by word: the last charge may still be in the host's store buffer, from which wider
- * loads are not forwarded. */
 static void sums_now(const struct cpu *c, struct ledger_sums *out)
 {
-    uint64_t dynamic = 0;
-
     out->ticks = cpu_now(c);
     out->insns = cpu_insns(c);
     out->tlb_misses = c->mmu.tlb_misses;
-    out->category[RS_CAT_USER] = out->category[RS_CAT_KERNEL] = 0;
-    for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) {
-        out->category[i] = c->category[i];
-        dynamic += c->category[i];
-    }
-    out->dynamic = dynamic;
-}
-
-static uint64_t dynamic_of(const struct cpu *c)
-{
-    uint64_t sum = 0;
-
-    for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) sum += c->category[i];
-    return sum;
-}
-
-static void sums_add(struct ledger_sums *to, const struct ledger_sums *what)
-{
-    to->ticks += what->ticks;
-    to->insns += what->insns;
-    to->tlb_misses += what->tlb_misses;
-    to->dynamic += what->dynamic;
-    for (unsigned i = 0; i < RS_CAT_COUNT; i++) to->category[i] += what->category[i];
+    out->dynamic = c->dynamic;
+    memcpy(out->category, c->category, sizeof out->category);
 }
 
 static void sums_sub(struct ledger_sums *from, const struct ledger_sums *what)
@@ -59,17 +34,9 @@ static void sums_sub(struct ledger_sums *from, const struct ledger_sums *what)
 
 /* ---- rows ------------------------------------------------------------------------------------- */
 
-/* Room for one more row; row 0 is the bin. */
+/* There is room for every pair that can get one. */
 static uint16_t row_new(struct ledger *l, unsigned how, uint32_t number)
 {
-    if (l->rows == l->room) {
-        unsigned room = l->room * 2;
-        struct rs_ledger_row *row = realloc(l->row, room * sizeof *row);
-        if (!row) return 0;
-        l->row = row;
-        l->room = room;
-    }
-    memset(&l->row[l->rows], 0, sizeof *l->row);
     l->row[l->rows].how = (uint8_t)how;
     l->row[l->rows].number = number;
     return (uint16_t)l->rows++;
@@ -85,94 +52,71 @@ static uint16_t row_large(struct ledger *l, unsigned how, uint32_t number)
         number = LEDGER_OTHER;
     }
     uint16_t row = row_new(l, how, number);
-    if (row) {
-        l->large[l->larges].how = (uint8_t)how;
-        l->large[l->larges].number = number;
-        l->large[l->larges++].row = row;
-    }
+    l->large[l->larges].how = (uint8_t)how;
+    l->large[l->larges].number = number;
+    l->large[l->larges++].row = row;
     return row;
 }
 
-static uint16_t row_of(struct ledger *l, unsigned how, uint32_t number)
+static struct rs_ledger_row *row_of(struct ledger *l, unsigned how, uint32_t number)
 {
-    if (number >= LEDGER_NUMBERS) return row_large(l, how, number);
+    if (number >= LEDGER_NUMBERS) return &l->row[row_large(l, how, number)];
     uint16_t *place = &l->index[how][number];
     if (!*place) *place = row_new(l, how, number);
-    return *place;
+    return &l->row[*place];
 }
 
-/* One more crossing of this kind; categories are booked by the caller. */
-static void row_count(struct rs_ledger_row *row, uint64_t ticks)
+/* ---- whose time it is --------------------------------------------------------------------------- */
+
+static struct ledger_frame *top_frame(struct ledger_stack *s)
 {
-    row->ticks_min = row->count == 0 || ticks < row->ticks_min ? ticks : row->ticks_min;
-    row->ticks_max = ticks > row->ticks_max ? ticks : row->ticks_max;
-    row->ticks_total += ticks;
-    row->count++;
+    return s->depth ? &s->frame[(s->top - 1) % LEDGER_SLOTS] : NULL;
 }
 
-/* ---- the price of the delivery or return under way ------------------------------------------------ */
+static struct ledger_frame *owner(struct ledger_stack *s) { return s->depth ? top_frame(s) : &s->outside; }
 
-/* What the profile's price list says of a crossing, for callers that did not announce its begin. */
-static enum cost_event list_price(unsigned how, bool changes)
+/* What has passed since the mark is frame f's. */
+static void settle(struct ledger_stack *s, struct ledger_frame *f, const struct cpu *c)
 {
-    switch ((enum rs_crossing)how) {
-    case RS_X_SYSCALL: return COST_SYSCALL;
-    case RS_X_SYSRET: return COST_SYSRET;
-    case RS_X_SYSENTER: return COST_SYSENTER;
-    case RS_X_SYSEXIT: return COST_SYSEXIT;
-    case RS_X_INT: return changes ? COST_INT_INNER : COST_INT_SAME;
-    case RS_X_EXCEPTION: return changes ? COST_EXCEPTION_INNER : COST_INT_SAME;
-    case RS_X_IRQ:
-    case RS_X_NMI: return changes ? COST_INTERRUPT_INNER : COST_INT_SAME;
-    case RS_X_IRET: return changes ? COST_IRET_OUTER : COST_IRET_SAME;
-    case RS_X_CALL_GATE: return changes ? COST_CALLGATE_INNER : COST_FAR_SAME;
-    case RS_X_FAR_RET: return changes ? COST_RETF_OUTER : COST_FAR_SAME;
-    case RS_X_TASK: return COST_TASK_SWITCH;
-    case RS_X_COUNT:
-    default: return COST_INT_SAME;
+    uint64_t ticks = cpu_now(c), insns = cpu_insns(c);
+
+    f->ticks += ticks - s->mark.ticks;
+    f->insns += insns - s->mark.insns;
+    f->tlb_misses += c->mmu.tlb_misses - s->mark.tlb_misses;
+    f->dynamic += c->dynamic - s->mark.dynamic;
+    s->mark.ticks = ticks;
+    s->mark.insns = insns;
+    s->mark.tlb_misses = c->mmu.tlb_misses;
+    s->mark.dynamic = c->dynamic;
+}
+
+/* Charges since begin go to a row. */
+static void book_pending(struct ledger_stack *s, struct rs_ledger_row *row)
+{
+    for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) {
+        row->category[i] += s->pending[i];
+        s->pending[i] = 0;
     }
-}
-
-static enum rs_category price_category(enum cost_event event)
-{
-    return event == COST_INTERRUPT_INNER ? RS_CAT_INTERRUPT : RS_CAT_TRANSITION;
-}
-
-/* No begin was heard: take the list price off again, and the rest for walks. */
-static void derive_start(const struct cpu *c, unsigned how, bool changes, uint64_t start_tick,
-                         struct ledger_sums *out)
-{
-    sums_now(c, out);
-    enum cost_event event = list_price(how, changes);
-    uint64_t elapsed = out->ticks - start_tick;
-    uint64_t price = c->cost->event[event] < elapsed ? c->cost->event[event] : elapsed;
-    uint64_t rest = elapsed - price;
-    uint64_t *priced = &out->category[price_category(event)], *walks = &out->category[RS_CAT_WALK];
-    *priced -= price < *priced ? price : *priced;
-    *walks -= rest < *walks ? rest : *walks;
-    out->dynamic -= elapsed < out->dynamic ? elapsed : out->dynamic;
-    out->ticks = start_tick;
-}
-
-/* The slot above the stack, holding the sums as they were at start_tick. */
-static struct ledger_frame *started(struct ledger_stack *s, const struct cpu *c, unsigned how,
-                                    unsigned from_cpl, uint64_t start_tick)
-{
-    struct ledger_frame *f = &s->frame[s->top % LEDGER_SLOTS];
-
-    if (!s->has_begun || f->start.ticks != start_tick)
-        derive_start(c, how, c->cpl != from_cpl, start_tick, &f->start);
     s->has_begun = false;
-    return f;
 }
 
+static bool is_listened(const struct cpu *c)
+{
+    return (c->events->mask &
+            (RS_MASK(RS_EV_CROSS) | RS_MASK(RS_EV_CROSS_END) | RS_MASK(RS_EV_BILL_ITEM))) != 0;
+}
+
+/* A delivery or return begins. One that had begun before has come to nothing: it was its surroundings'. */
 static void begin(void *ctx, struct cpu *c)
 {
     struct ledger *l = ctx;
     struct ledger_stack *s = &l->stack[c->index];
 
-    sums_now(c, &s->frame[s->top % LEDGER_SLOTS].start);
+    settle(s, owner(s), c);
+    if (s->has_begun) book_pending(s, owner(s)->row);
     s->has_begun = true;
+    c->bill = s->pending;
+    if (is_listened(c)) sums_now(c, &s->begun);
 }
 
 /* ---- events ------------------------------------------------------------------------------------ */
@@ -215,6 +159,7 @@ static uint64_t emit_cross(const struct cpu *c, unsigned how, uint32_t number, u
     struct ledger_sums own;
     sums_now(c, &own);
     sums_sub(&own, start);
+    own.ticks = own.dynamic; /* not the static price of the instruction that crossed */
     uint64_t levels = from_cpl | (uint64_t)c->cpl << 8 | (uint64_t)inward << 16 |
                       clip20(own.category[RS_CAT_WALK]) << 24 |
                       clip20(own.category[RS_CAT_REFILL]) << 44;
@@ -224,23 +169,14 @@ static uint64_t emit_cross(const struct cpu *c, unsigned how, uint32_t number, u
     return head;
 }
 
-static bool is_listened(const struct cpu *c)
-{
-    return (c->events->mask &
-            (RS_MASK(RS_EV_CROSS) | RS_MASK(RS_EV_CROSS_END) | RS_MASK(RS_EV_BILL_ITEM))) != 0;
-}
-
 /* ---- the stack --------------------------------------------------------------------------------- */
-
-static struct ledger_frame *top_frame(struct ledger_stack *s)
-{
-    return s->depth ? &s->frame[(s->top - 1) % LEDGER_SLOTS] : NULL;
-}
 
 /* Instruction time since the last crossing belongs to the ring that is being left. Deliveries are
  * dynamic charges only, so it does not matter how much of one is already booked. */
-static void book_ring(struct ledger_stack *s, uint64_t instructions, unsigned from_cpl)
+static void book_ring(struct ledger_stack *s, const struct cpu *c, unsigned from_cpl)
 {
+    uint64_t instructions = cpu_now(c) - c->dynamic;
+
     s->static_ticks[from_cpl & 3] += instructions - s->static_last;
     s->static_last = instructions;
 }
@@ -251,75 +187,59 @@ static void enter(void *ctx, struct cpu *c, unsigned how, uint32_t number, unsig
     struct ledger *l = ctx;
     struct ledger_stack *s = &l->stack[c->index];
 
+    (void)start_tick; /* begin has marked it */
     if (how >= RS_X_COUNT) return;
-    struct ledger_frame *f = started(s, c, how, from_cpl, start_tick);
+    if (!s->has_begun) begin(ctx, c);
+    struct ledger_frame *f = &s->frame[s->top % LEDGER_SLOTS];
     s->top++;
     if (s->depth < LEDGER_DEPTH) s->depth++; /* else the oldest is forgotten */
-    f->number = number;
     f->row = row_of(l, how, number);
+    f->ticks = f->insns = f->tlb_misses = f->dynamic = 0;
+    f->number = number;
     f->how = (uint8_t)how;
     f->from_cpl = (uint8_t)from_cpl;
-    f->has_nested = false;
     f->head = 0;
+    f->has_start = false;
+    book_pending(s, f->row);
+    c->bill = f->row->category;
     l->crossings[how]++;
-    book_ring(s, f->start.ticks - f->start.dynamic, from_cpl);
-    if (is_listened(c)) f->head = emit_cross(c, how, number, from_cpl, true, &f->start);
-}
-
-/* What was spent inside goes to the frame around it, so that rows do not count it twice. */
-static void add_nested(struct ledger_frame *outer, const struct ledger_sums *total)
-{
-    if (!outer->has_nested) memset(&outer->nested, 0, sizeof outer->nested);
-    outer->has_nested = true;
-    sums_add(&outer->nested, total);
-}
-
-/* The row gets the frame's own share: from its start to now, without what was nested inside. Returns
- * the sum of all dynamic charges up to now. */
-static uint64_t book_row(struct ledger *l, const struct ledger_frame *f, const struct cpu *c)
-{
-    static const struct ledger_sums none;
-    const struct ledger_sums *nested = f->has_nested ? &f->nested : &none;
-    struct rs_ledger_row *row = &l->row[f->row];
-    uint64_t ticks = cpu_now(c) - f->start.ticks, dynamic = 0;
-
-    for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) {
-        uint64_t part = c->category[i] - f->start.category[i];
-        dynamic += part;
-        row->category[i] += part - nested->category[i];
+    book_ring(s, c, from_cpl);
+    if (is_listened(c)) {
+        f->has_start = true;
+        f->start = s->begun;
+        f->head = emit_cross(c, how, number, from_cpl, true, &f->start);
     }
-    row->category[RS_CAT_KERNEL] += ticks - dynamic - (nested->ticks - nested->dynamic);
-    row->insns += cpu_insns(c) - f->start.insns - nested->insns;
-    row->tlb_misses += c->mmu.tlb_misses - f->start.tlb_misses - nested->tlb_misses;
-    row_count(row, ticks - nested->ticks);
-    l->crossing_ticks[f->how] += ticks - nested->ticks;
-    return f->start.dynamic + dynamic;
 }
 
-/* What the frame around it and listeners want to know of a frame that was just taken off. */
-static void tell_closed(struct ledger_stack *s, const struct ledger_frame *f, const struct cpu *c)
+static void tell_closed(const struct ledger_frame *f, const struct cpu *c)
 {
     struct ledger_sums total;
 
     sums_now(c, &total);
     sums_sub(&total, &f->start);
-    if (s->depth) add_nested(top_frame(s), &total);
-    if (!is_listened(c)) return;
     uint64_t end = emit(c, RS_EV_CROSS_END, f->how,
                         (uint64_t[4]){f->head, cpu_rip(c), total.insns, total.ticks});
     emit_bill(c, f->how, end, &total);
 }
 
-/* Returns the sum of all dynamic charges up to now. */
-static uint64_t close_frame(struct ledger *l, struct ledger_stack *s, const struct cpu *c)
+/* The innermost frame is over: its sums go to its row. */
+static void close_frame(struct ledger *l, struct ledger_stack *s, struct cpu *c)
 {
-    const struct ledger_frame *f = top_frame(s);
-    uint64_t dynamic = book_row(l, f, c);
+    struct ledger_frame *f = top_frame(s);
+    struct rs_ledger_row *row = f->row;
 
+    settle(s, f, c);
+    row->category[RS_CAT_KERNEL] += f->ticks - f->dynamic;
+    row->insns += f->insns;
+    row->tlb_misses += f->tlb_misses;
+    row->ticks_min = row->count == 0 || f->ticks < row->ticks_min ? f->ticks : row->ticks_min;
+    row->ticks_max = f->ticks > row->ticks_max ? f->ticks : row->ticks_max;
+    row->ticks_total += f->ticks;
+    row->count++;
+    l->crossing_ticks[f->how] += f->ticks;
     s->top--;
     s->depth--;
-    if (s->depth || is_listened(c)) tell_closed(s, f, c);
-    return dynamic;
+    if (f->has_start && is_listened(c)) tell_closed(f, c);
 }
 
 static void leave(void *ctx, struct cpu *c, unsigned how, unsigned from_cpl, uint64_t start_tick)
@@ -327,12 +247,11 @@ static void leave(void *ctx, struct cpu *c, unsigned how, unsigned from_cpl, uin
     struct ledger *l = ctx;
     struct ledger_stack *s = &l->stack[c->index];
 
+    (void)start_tick;
     if (how >= RS_X_COUNT) return;
+    if (!s->has_begun) begin(ctx, c);
     l->crossings[how]++;
-    /* the slot above the stack keeps the return's own snapshot while frames are closed below it */
-    const struct ledger_sums *start = NULL;
-    if (c->cpl != from_cpl && is_listened(c)) start = &started(s, c, how, from_cpl, start_tick)->start;
-    s->has_begun = false;
+    book_pending(s, owner(s)->row); /* the price of a return is its crossing's */
     /* frames from further in can never be returned to any more */
     struct ledger_frame *f = top_frame(s);
     while (f && f->from_cpl < c->cpl) {
@@ -340,10 +259,12 @@ static void leave(void *ctx, struct cpu *c, unsigned how, unsigned from_cpl, uin
         f = top_frame(s);
     }
     bool matched = f && f->from_cpl == c->cpl;
-    if (start) emit_cross(c, how, matched ? f->number : 0, from_cpl, false, start);
-    l->unmatched += !matched;
-    uint64_t dynamic = matched ? close_frame(l, s, c) : dynamic_of(c);
-    book_ring(s, cpu_now(c) - dynamic, from_cpl);
+    if (c->cpl != from_cpl && is_listened(c))
+        emit_cross(c, how, matched ? f->number : 0, from_cpl, false, &s->begun);
+    if (matched) close_frame(l, s, c);
+    else l->unmatched++;
+    c->bill = owner(s)->row->category;
+    book_ring(s, c, from_cpl);
 }
 
 /* ---- life and questions --------------------------------------------------------------------------- */
@@ -353,13 +274,15 @@ bool ledger_init(struct ledger *l, unsigned cpus)
     memset(l, 0, sizeof *l);
     l->wire = (struct crossing_wire){.ctx = l, .begin = begin, .enter = enter, .leave = leave};
     l->cpus = cpus;
-    l->room = 64;
     l->rows = 1;
     l->stack = calloc(cpus, sizeof *l->stack);
-    l->row = calloc(l->room, sizeof *l->row);
-    if (l->stack && l->row) return true;
-    ledger_free(l);
-    return false;
+    l->row = calloc(LEDGER_ROWS, sizeof *l->row);
+    if (!l->stack || !l->row) {
+        ledger_free(l);
+        return false;
+    }
+    for (unsigned i = 0; i < cpus; i++) l->stack[i].outside.row = &l->row[0];
+    return true;
 }
 
 void ledger_free(struct ledger *l)
@@ -369,11 +292,13 @@ void ledger_free(struct ledger *l)
     memset(l, 0, sizeof *l);
 }
 
+void ledger_attach(struct ledger *l, struct cpu *c) { c->bill = owner(&l->stack[c->index])->row->category; }
+
 void ledger_forget(struct ledger *l)
 {
     for (unsigned i = 0; i < l->cpus; i++) {
         l->stack[i].depth = 0;
-        l->stack[i].has_begun = false;
+        book_pending(&l->stack[i], &l->row[0]);
     }
 }
 
@@ -383,7 +308,7 @@ static void read_cpu(const struct ledger *l, const struct cpu *c, struct rs_ledg
     uint64_t by_level[4], now = cpu_now(c);
 
     memcpy(by_level, s->static_ticks, sizeof by_level);
-    by_level[c->cpl & 3] += now - dynamic_of(c) - s->static_last;
+    by_level[c->cpl & 3] += now - c->dynamic - s->static_last;
     out->category[RS_CAT_USER] += by_level[3];
     out->category[RS_CAT_KERNEL] += by_level[0] + by_level[1] + by_level[2];
     for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) out->category[i] += c->category[i];

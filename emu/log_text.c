@@ -69,6 +69,30 @@ static void add_paging_inputs(struct line *l, const struct rs_event *e)
     line_add(l, ", CPL %u", e->cpl);
 }
 
+/* Linear-address rules have the access's size, the address width or the limit for input. */
+static void add_linear_inputs(struct line *l, const struct rs_event *e)
+{
+    uint64_t a = e->w[1], b = e->w[2];
+
+    switch (e->rule) {
+    case RS_RULE_CANON_MEM:
+    case RS_RULE_CANON_STACK: line_add(l, D64 " bytes, " D64 "-bit addresses", a, b); break;
+    case RS_RULE_CANON_FETCH: line_add(l, D64 "-bit addresses", a); break;
+    case RS_RULE_LIMIT_FETCH: line_add(l, "limit " X64, a); break;
+    case RS_RULE_ALIGN_AC:
+    case RS_RULE_ALIGN_SSE: line_add(l, D64 " bytes", a); break;
+    default: line_add(l, "inputs " X64 " " X64, a, b); break;
+    }
+}
+
+/* in1 of an instruction rule is the CPL, which every line shows; in2 the control bits that decide. */
+static void add_insn_inputs(struct line *l, const struct rs_event *e)
+{
+    if (e->rule == RS_RULE_INSN_CLI_IOPL) line_add(l, "IOPL " D64, e->w[2]);
+    else if (e->w[2]) line_add(l, "control bits " X64, e->w[2]);
+    else line_add(l, "here");
+}
+
 /* How the other areas pack in1 and in2: rules.def. */
 static void add_inputs(struct line *l, const struct rs_event *e, unsigned subject)
 {
@@ -78,17 +102,17 @@ static void add_inputs(struct line *l, const struct rs_event *e, unsigned subjec
     case RULE_SUB_CR: line_add(l, "new " X64 ", old " X64, a, b); break;
     case RULE_SUB_MSR: line_add(l, "value " X64 ", against " X64, a, b); break;
     case RULE_SUB_PORT:
-        line_add(l, "%u byte%s, IOPL %u, map " X64, (unsigned)(a >> 16 & 0xff),
-                 (a >> 16 & 0xff) == 1 ? "" : "s", (unsigned)(a >> 8 & 0xff), b);
+        line_add(l, "%u byte%s, IOPL %u, map base " X64 " bits " X64, (unsigned)(a >> 16 & 0xff),
+                 (a >> 16 & 0xff) == 1 ? "" : "s", (unsigned)(a >> 8 & 0xff), b >> 16, b & 0xffff);
         break;
     case RULE_SUB_VECTOR:
         line_add(l, "type %u, DPL %u, P=%u", (unsigned)(a & 0xff), (unsigned)(a >> 8 & 0xff),
                  (unsigned)(a >> 16 & 1));
         break;
     case RULE_SUB_SELECTOR: line_add(l, "attributes " X64, a); break;
+    case RULE_SUB_LINEAR: add_linear_inputs(l, e); break;
+    case RULE_SUB_INSN: add_insn_inputs(l, e); break;
     case RULE_SUB_NOTHING:
-    case RULE_SUB_LINEAR:
-    case RULE_SUB_INSN:
     default: line_add(l, "inputs " X64 " " X64, a, b); break;
     }
     line_add(l, ", CPL %u", e->cpl);
@@ -129,9 +153,8 @@ SENTENCE(check)
         return;
     }
     unsigned subject = rule_rows[e->rule].subject;
-    line_add(l, "%s %-7s ", e->verdict ? "refused" : "passed ", rule.name);
+    line_add(l, "%s %s   ", e->verdict ? "refused" : "passed", rule.name);
     if (e->verdict) {
-        line_add(l, " ");
         add_fault(l, unpack_fault(e->w[3]));
         line_add(l, " ");
     }

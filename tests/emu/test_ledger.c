@@ -40,6 +40,7 @@ static void start(bool listening)
         events_observer_add(&events, RS_MASK(RS_EV_CROSS) | RS_MASK(RS_EV_CROSS_END) | RS_MASK(RS_EV_BILL_ITEM),
                             false, hear, NULL, &id);
     ck_assert(ledger_init(&ledger, 1));
+    ledger_attach(&ledger, &cpu);
     cpu.cost = &prices;
     cpu.events = &events.wire;
     cpu.deadline = UINT64_MAX;
@@ -295,23 +296,6 @@ START_TEST(numbers_beyond_the_table_share_one_row)
 }
 END_TEST
 
-START_TEST(without_begin_the_price_list_takes_the_delivery_apart)
-{
-    start(false);
-    uint64_t tick = cpu.ticks;
-    charge(RS_CAT_WALK, 30);
-    charge(RS_CAT_TRANSITION, 250);
-    set_cpl(0);
-    ledger.wire.enter(ledger.wire.ctx, &cpu, RS_X_EXCEPTION, 14, 3, tick);
-    leave(RS_X_IRET, 3, 200);
-    struct rs_ledger_row r = row(RS_X_EXCEPTION, 14);
-    ck_assert_uint_eq(r.category[RS_CAT_TRANSITION], CYCLES(450));
-    ck_assert_uint_eq(r.category[RS_CAT_WALK], CYCLES(30));
-    ck_assert_uint_eq(r.ticks_total, CYCLES(480));
-    finish();
-}
-END_TEST
-
 START_TEST(a_stale_begin_is_not_believed)
 {
     start(false);
@@ -319,6 +303,7 @@ START_TEST(a_stale_begin_is_not_believed)
     run(1);
     charge(RS_CAT_WALK, 5);
     uint64_t tick = cpu.ticks;
+    ledger.wire.begin(ledger.wire.ctx, &cpu);
     charge(RS_CAT_TRANSITION, 50);
     set_cpl(0);
     ledger.wire.enter(ledger.wire.ctx, &cpu, RS_X_SYSCALL, 2, 3, tick);
@@ -374,6 +359,25 @@ START_TEST(a_delivery_at_the_same_level_returns_without_a_second_crossing)
     ck_assert_uint_eq(heard[0].kind, RS_EV_CROSS);
     ck_assert_uint_eq(heard[2].kind, RS_EV_CROSS_END);
     ck_assert_uint_eq(n_heard, 4);
+    finish();
+}
+END_TEST
+
+START_TEST(the_static_price_of_the_instruction_is_not_part_of_the_delivery)
+{
+    start(true);
+    uint64_t tick = cpu.ticks;
+    ledger.wire.begin(ledger.wire.ctx, &cpu);
+    charge(RS_CAT_TRANSITION, 50);
+    run(1); /* SYSCALL itself retires before the ledger hears of it */
+    set_cpl(0);
+    ledger.wire.enter(ledger.wire.ctx, &cpu, RS_X_SYSCALL, 1, 3, tick);
+    ck_assert_uint_eq(heard[0].w[3], CYCLES(50));
+    ck_assert_uint_eq(n_heard, 2);
+    leave(RS_X_SYSRET, 3, 50);
+    ck_assert_uint_eq(row(RS_X_SYSCALL, 1).ticks_total, CYCLES(101));
+    ck_assert_uint_eq(row(RS_X_SYSCALL, 1).category[RS_CAT_KERNEL], CYCLES(1));
+    ck_adds_up();
     finish();
 }
 END_TEST
@@ -434,8 +438,8 @@ RUN_TESTS("emu/ledger", a_system_call_is_booked_from_entry_to_return,
           a_return_to_ring_3_closes_everything_that_is_open,
           a_return_inside_the_kernel_leaves_the_frame_from_ring_3_open,
           a_stack_deeper_than_64_forgets_the_oldest, rows_come_in_order_of_kind_and_number,
-          numbers_beyond_the_table_share_one_row,
-          without_begin_the_price_list_takes_the_delivery_apart, a_stale_begin_is_not_believed,
+          numbers_beyond_the_table_share_one_row, a_stale_begin_is_not_believed,
           events_tell_the_crossing_its_bill_and_its_return,
-          a_delivery_at_the_same_level_returns_without_a_second_crossing, listening_changes_no_sum,
+          a_delivery_at_the_same_level_returns_without_a_second_crossing,
+          the_static_price_of_the_instruction_is_not_part_of_the_delivery, listening_changes_no_sum,
           a_wrong_structure_size_is_refused, a_crossing_nobody_listens_to_is_cheap)

@@ -61,7 +61,7 @@ START_TEST(a_refused_check_reads_like_a_sentence)
     struct rs_event e = refused_read();
 
     ck_assert_str_eq(text(&e, RS_LOG_TEXT),
-                     "cycle 184467 cpu0 ring3 0x401136 <user+0x16>  CHECK refused PG_US    #PF(0x5) read "
+                     "cycle 184467 cpu0 ring3 0x401136 <user+0x16>  CHECK refused PG_US   #PF(0x5) read "
                      "0xffff800000001000: user-mode access to a supervisor-mode address (U/S=0); U/S=0 R/W=1 XD=0 "
                      "at level 1 (PT), user-mode, CPL 3   [SDM 3A \"Access Rights\"]");
 }
@@ -74,7 +74,7 @@ START_TEST(a_passed_check_shows_the_deciding_values_only)
     e.verdict = 0;
     e.w[2] |= 1;
     ck_assert_str_eq(text(&e, RS_LOG_TEXT),
-                     "cycle 184467 cpu0 ring3 0x401136 <user+0x16>  CHECK passed  PG_US   read 0xffff800000001000: "
+                     "cycle 184467 cpu0 ring3 0x401136 <user+0x16>  CHECK passed PG_US   read 0xffff800000001000: "
                      "U/S=1 R/W=1 XD=0 at level 1 (PT), user-mode, CPL 3   [SDM 3A \"Access Rights\"]");
 }
 END_TEST
