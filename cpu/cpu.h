@@ -83,6 +83,9 @@ static inline void cpu_charge(struct cpu *c, enum rs_category category, uint64_t
 {
     c->ticks += ticks;
     c->category[category] += ticks;
+    c->bill[category] += ticks;
+    c->billed |= 1u << category;
+    c->dynamic += ticks;
     if (cpu_now(c) >= c->deadline) c->brk = true;
 }
 static inline void cpu_charge_event(struct cpu *c, enum rs_category category, enum cost_event e)

@@ -34,6 +34,7 @@ static void lapic_signal_in(void *core, enum lapic_signal what, unsigned value)
 bool cpu_init(struct cpu *c, const struct cpu_config *k)
 {
     memset(c, 0, sizeof(*c));
+    c->bill = c->no_bill;
     c->ram = k->ram;
     c->features = k->features;
     c->cost = k->cost;

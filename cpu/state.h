@@ -144,6 +144,10 @@ struct cpu {
     uint8_t index;
     unsigned block_cap;
     uint64_t category[RS_CAT_COUNT]; /* dynamic charges in ticks (user and kernel are derived) */
+    uint64_t dynamic;                /* their sum */
+    uint64_t *bill;                  /* the ledger's row that they go to as well */
+    uint32_t billed;                 /* categories charged since the ledger last cleared it */
+    uint64_t no_bill[RS_CAT_COUNT];  /* where they go while no ledger is attached */
     uint64_t ring_ticks[4], ring_since; /* ticks per CPL up to ring_since */
     const struct features *features;
     const struct cost *cost;

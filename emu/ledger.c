@@ -91,9 +91,10 @@ static void settle(struct ledger_stack *s, struct ledger_frame *f, const struct 
 }
 
 /* Charges since begin go to a row. */
-static void book_pending(struct ledger_stack *s, struct rs_ledger_row *row)
+static void book_pending(struct ledger_stack *s, struct cpu *c, struct rs_ledger_row *row)
 {
-    for (unsigned i = FIRST_DYNAMIC; i < RS_CAT_COUNT; i++) {
+    for (uint32_t left = c->billed; left != 0; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
         row->category[i] += s->pending[i];
         s->pending[i] = 0;
     }
@@ -113,9 +114,10 @@ static void begin(void *ctx, struct cpu *c)
     struct ledger_stack *s = &l->stack[c->index];
 
     settle(s, owner(s), c);
-    if (s->has_begun) book_pending(s, owner(s)->row);
+    if (s->has_begun) book_pending(s, c, owner(s)->row);
     s->has_begun = true;
     c->bill = s->pending;
+    c->billed = 0;
     if (is_listened(c)) sums_now(c, &s->begun);
 }
 
@@ -200,7 +202,7 @@ static void enter(void *ctx, struct cpu *c, unsigned how, uint32_t number, unsig
     f->from_cpl = (uint8_t)from_cpl;
     f->head = 0;
     f->has_start = false;
-    book_pending(s, f->row);
+    book_pending(s, c, f->row);
     c->bill = f->row->category;
     l->crossings[how]++;
     book_ring(s, c, from_cpl);
@@ -251,7 +253,7 @@ static void leave(void *ctx, struct cpu *c, unsigned how, unsigned from_cpl, uin
     if (how >= RS_X_COUNT) return;
     if (!s->has_begun) begin(ctx, c);
     l->crossings[how]++;
-    book_pending(s, owner(s)->row); /* the price of a return is its crossing's */
+    book_pending(s, c, owner(s)->row); /* the price of a return is its crossing's */
     /* frames from further in can never be returned to any more */
     struct ledger_frame *f = top_frame(s);
     while (f && f->from_cpl < c->cpl) {
@@ -298,7 +300,8 @@ void ledger_forget(struct ledger *l)
 {
     for (unsigned i = 0; i < l->cpus; i++) {
         l->stack[i].depth = 0;
-        book_pending(&l->stack[i], &l->row[0]);
+        l->stack[i].has_begun = false;
+        memset(l->stack[i].pending, 0, sizeof l->stack[i].pending);
     }
 }
 

@@ -2,8 +2,10 @@
  * ledger.h - what each crossing cost: totals, one row per (kind, number), and the CROSS, RETURN and
  * BILL events when somebody listens.
  *
- * An inward crossing opens a frame: a snapshot of time, instructions, TLB misses and categories taken
- * as the delivery began. The return closes it. Nested crossings (a page fault inside a system call)
+ * An inward crossing opens a frame; the return closes it. While a frame is the innermost one, c->bill
+ * points at its row, so charges are booked where they belong as they are made and nothing is copied.
+ * Every delivery and return is announced (begin): what it costs is kept apart until it has succeeded.
+ * Nested crossings (a page fault inside a system call)
  * form a stack per CPU, 64 deep; when it is full the oldest frame is forgotten.
  *
  * Which return closes which frame? Only levels are looked at, so a kernel may switch stacks:
@@ -31,6 +33,7 @@
 #define LEDGER_NUMBERS 512u /* numbers below have a place of their own */
 #define LEDGER_LARGE 64u    /* as many larger ones; the rest share LEDGER_OTHER */
 #define LEDGER_OTHER UINT32_MAX
+#define LEDGER_ROWS (RS_X_COUNT * (LEDGER_NUMBERS + 1) + LEDGER_LARGE + 1)
 
 /** A reading of everything that is summed up. */
 struct ledger_sums {
@@ -40,20 +43,24 @@ struct ledger_sums {
 };
 
 struct ledger_frame {
-    struct ledger_sums start;
-    struct ledger_sums nested; /* of crossings inside; valid if has_nested */
+    struct rs_ledger_row *row;
+    uint64_t ticks, insns, tlb_misses, dynamic; /* its own so far, nested crossings excluded */
     uint64_t head;             /* seq of the CROSS event, 0 if none was emitted */
     uint32_t number;
-    uint16_t row;
     uint8_t how, from_cpl;
-    bool has_nested;
+    bool has_start;            /* somebody listened when it began */
+    struct ledger_sums start;
 };
 
-/** One CPU's open crossings: frame[top - depth .. top - 1], modulo LEDGER_SLOTS. The slot above them
- *  takes the snapshot of a delivery or return that has begun. */
+/** One CPU's open crossings: frame[top - depth .. top - 1], modulo LEDGER_SLOTS. Time since the mark
+ *  belongs to the innermost, or, once a delivery has begun, to the frame that it will open. */
 struct ledger_stack {
     bool has_begun;
     unsigned top, depth;
+    struct { uint64_t ticks, insns, tlb_misses, dynamic; } mark;
+    struct ledger_frame outside;     /* what is spent in no crossing; row 0 */
+    uint64_t pending[RS_CAT_COUNT];  /* charges since begin: whose they are shows at enter */
+    struct ledger_sums begun;        /* as it began; only if somebody listens */
     uint64_t static_last; /* instruction time up to the last crossing */
     uint64_t static_ticks[4]; /* and how much of it at each CPL */
     struct ledger_frame frame[LEDGER_SLOTS];
@@ -65,8 +72,8 @@ struct ledger {
     struct ledger_stack *stack; /* one per CPU */
     uint64_t crossings[RS_X_COUNT], crossing_ticks[RS_X_COUNT];
     uint64_t unmatched; /* returns that closed nothing */
-    struct rs_ledger_row *row; /* row 0 is a bin for when the host has no memory */
-    unsigned rows, room;
+    struct rs_ledger_row *row; /* LEDGER_ROWS of them, touched as needed; row 0: outside any crossing */
+    unsigned rows;
     uint16_t index[RS_X_COUNT][LEDGER_NUMBERS]; /* row of (how, number), 0 = none yet */
     struct { uint8_t how; uint32_t number; uint16_t row; } large[LEDGER_LARGE + RS_X_COUNT];
     unsigned larges;
@@ -75,6 +82,8 @@ struct ledger {
 /** False if the host has no memory. */
 bool ledger_init(struct ledger *l, unsigned cpus);
 void ledger_free(struct ledger *l);
+/** From now on the CPU's charges go to these books. */
+void ledger_attach(struct ledger *l, struct cpu *c);
 /** Forget open crossings (the CPU was reset); sums stay. */
 void ledger_forget(struct ledger *l);
 

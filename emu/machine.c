@@ -216,6 +216,7 @@ static rs_status assemble(rs_machine *m, char *error, size_t size)
     struct cpu_config cc = cpu_config(m);
 
     if (!cpu_init(&m->cpu, &cc)) return fail(error, size, RS_E_NOMEM, "no memory for the processor");
+    ledger_attach(&m->ledger, &m->cpu);
     sched_handle(&m->sched, SCHED_CPUS, m, timer_alarm);
     cpu_reset(&m->cpu);
     m->cpu.mmu.a20_mask = ~0ull;
@@ -292,6 +293,7 @@ rs_status machine_boot(rs_machine *m)
     cpu_reset(&m->cpu);
     interrupts_line(&m->cpu, board_intr_level(&m->board));
     ledger_forget(&m->ledger);
+    ledger_attach(&m->ledger, &m->cpu);
     observers_changed(m);
     return m->boot.kind == BOOT_FLAT ? boot_flat(m) : boot_multiboot(m);
 }
