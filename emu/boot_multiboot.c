@@ -28,6 +28,10 @@
 #define EBDA_START 0x9fc00u
 #define BIOS_START 0xf0000u
 #define INFO_LOWEST 0x10000u
+#define BDA 0x400u
+#define BDA_SIZE 0x100u
+#define BDA_EBDA_SEGMENT 0x40eu
+#define BDA_LOW_KB 0x413u
 
 /* ---- the boot information ---------------------------------------------------------------------------- */
 
@@ -136,6 +140,29 @@ static void info_fill(struct info *n, const rs_machine *m, const uint32_t *modul
     put32(n, 0, flags);
 }
 
+/* ---- what a PC's firmware leaves behind ------------------------------------------------------------------ */
+
+static void put16(struct ram *ram, uint32_t phys, uint16_t value)
+{
+    const uint8_t bytes[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
+
+    ram_put(ram, phys, bytes, 2);
+}
+
+/* A loader runs after the BIOS, whose data area kernels read: serial ports, where the extended area
+ * is, kilobytes of low memory. Left out where the image itself lies. */
+static void bios_data(struct ram *ram, const struct ranges *taken)
+{
+    static const uint16_t ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+
+    if (ranges_find(taken, ram, BDA_SIZE, 1, BDA, BDA + BDA_SIZE) != BDA) return;
+    if (ranges_find(taken, ram, 16, 1, EBDA_START, EBDA_START + 16) != EBDA_START) return;
+    for (unsigned i = 0; i < 4; i++) put16(ram, BDA + 2 * i, ports[i]);
+    put16(ram, BDA_EBDA_SEGMENT, EBDA_START >> 4);
+    put16(ram, BDA_LOW_KB, EBDA_START / 1024);
+    put16(ram, EBDA_START, (RAM_HOLE_START - EBDA_START) / 1024);
+}
+
 /* ---- placing ------------------------------------------------------------------------------------------ */
 
 static uint64_t parts_end(const struct image *image)
@@ -183,6 +210,7 @@ static rs_status place(rs_machine *m, struct image *image)
     if (!info.bytes) return machine_fail(m, RS_E_NOMEM, "no memory for the boot information");
 
     image_copy(image, &m->ram);
+    bios_data(&m->ram, &taken);
     for (unsigned i = 0; i < m->modules; i++)
         ram_put(&m->ram, module_at[i], m->module[i].bytes, m->module[i].size);
     info_fill(&info, m, module_at);

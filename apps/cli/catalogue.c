@@ -183,7 +183,7 @@ static void defaults(void)
         "--cpu x86-64-v3", "--cost teaching", "--tier fast", "--smp 1", "--mem 256M",
         "--hz (the cost profile's)", "--seed 0", "--epoch 2026-01-01T00:00:00Z",
         "--pace off (real on a terminal)", "--engine fast", "--serial stdio",
-        "--ram-budget (all of --mem)", "--trace (nothing; with --trace-out: crossing,refused)",
+        "--ram-budget (--mem, at most half of the host's)", "--trace (nothing; with --trace-out: crossing,refused)",
         "--trace-out (stderr)", "--trace-format text", "--on-reset exit", "--on-triple-fault exit",
     };
     const char *name, *description;

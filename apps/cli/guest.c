@@ -2,6 +2,7 @@
  * guest.c - configure, create, add modules, load.
  */
 #define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 
 #include "guest.h"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "exit.h"
 #include "file.h"
@@ -39,6 +41,15 @@ static int failed(rs_machine *m, rs_status status)
 
 /* ---- configuration ------------------------------------------------------------------------------------ */
 
+/* All of the guest's RAM, but no more than half of the host's. */
+static uint64_t host_half(uint64_t mem)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    uint64_t half = pages > 0 && size > 0 ? (uint64_t)pages / 2 * (uint64_t)size : mem;
+
+    return mem < half ? mem : half;
+}
+
 static void configure(const struct settings *s, rs_console_fn console, void *ctx, struct rs_config *config)
 {
     rs_config_init(config);
@@ -49,7 +60,7 @@ static void configure(const struct settings *s, rs_console_fn console, void *ctx
     if (s->hz.given) config->hz = s->hz.value;
     if (s->seed.given) config->seed = s->seed.value;
     if (s->epoch.given) config->epoch = s->epoch.value;
-    if (s->ram_budget.given) config->ram_budget = s->ram_budget.value;
+    config->ram_budget = s->ram_budget.given ? s->ram_budget.value : host_half(config->mem_bytes);
     if (s->block_cap.given) config->block_cap = s->block_cap.value <= 64 ? (uint32_t)s->block_cap.value : 65;
     config->reboot_on_reset = s->on_reset == CHOICE_ON;
     config->triple_fault_resets = s->on_triple_fault == CHOICE_ON;
@@ -144,6 +155,21 @@ static rs_status load_flat(const struct settings *s, rs_machine *m, const struct
                         s->flat_mode == FLAT_32 ? RS_FLAT_PROT32 : RS_FLAT_LONG64, tables);
 }
 
+/* As other loaders do, the command line begins with the image's name; kernels skip or ignore it. */
+static rs_status load_image(const struct settings *s, rs_machine *m, const struct file *image, const char *name)
+{
+    const char *append = s->append ? s->append : "";
+    size_t size = strlen(name) + strlen(append) + 2;
+    char *cmdline = malloc(size);
+
+    if (!cmdline) return RS_E_NOMEM;
+    snprintf(cmdline, size, *append ? "%s %s" : "%s", name, append);
+    rs_status status = rs_load_image(m, image->bytes, image->size, name, cmdline);
+
+    free(cmdline);
+    return status;
+}
+
 static int image_load(const struct settings *s, rs_machine *m)
 {
     const char *path = s->words.item[0];
@@ -155,8 +181,7 @@ static int image_load(const struct settings *s, rs_machine *m)
 
     if (status < 0) {
         bool flat = s->load.given || s->entry.given;
-        rs_status loaded = flat ? load_flat(s, m, &image)
-                                : rs_load_image(m, image.bytes, image.size, name, s->append);
+        rs_status loaded = flat ? load_flat(s, m, &image) : load_image(s, m, &image, name);
 
         status = loaded == RS_OK ? symbols_add(s, m, &image, name) : failed(m, loaded);
     }

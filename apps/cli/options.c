@@ -24,7 +24,7 @@ struct row {
 
 /* clang-format off */
 static const struct row rows[] = {
-    {"append",          VERB_MACHINE, TEXT,   AT(append),   "STR",   "the kernel's command line"},
+    {"append",          VERB_MACHINE, TEXT,   AT(append),   "STR",   "the kernel's command line, after the image's name"},
     {"module",          VERB_MACHINE, LIST,   AT(modules),  "FILE[=STR]", "a boot module and its command line (repeatable)"},
     {"initrd",          VERB_MACHINE, TEXT,   AT(initrd),   "FILE",  "the first boot module"},
     {"load",            VERB_MACHINE, NUMBER, AT(load),     "ADDR",  "IMAGE is flat: its bytes go to this physical address"},
@@ -43,7 +43,7 @@ static const struct row rows[] = {
     {"tier",            VERB_MACHINE, GIVEN_CHOICE, AT(tier), "fast|detailed!", "cost tier (default fast)"},
     {"on-reset",        VERB_MACHINE, CHOICE, AT(on_reset), "exit|reboot", "when the guest resets the machine (default exit)"},
     {"on-triple-fault", VERB_MACHINE, CHOICE, AT(on_triple_fault), "exit|reset", "when the processor shuts down (default exit)"},
-    {"ram-budget",      VERB_MACHINE, SIZE,   AT(ram_budget), "SIZE", "RAM the guest may touch (default: all)"},
+    {"ram-budget",      VERB_MACHINE, SIZE,   AT(ram_budget), "SIZE", "RAM the guest may touch (default: --mem, at most half of the host's)"},
     {"block-cap",       VERB_MACHINE, NUMBER, AT(block_cap), "N",    "longest decoded block in instructions, 1..64; results never depend on it (for tests)"},
     {"magic-break",     VERB_DEBUG,   FLAG,   AT(magic_break), NULL, "XCHG BX,BX stops the machine"},
     {"symbols",         VERB_MACHINE, LIST,   AT(symbols),  "FILE",  "names from another ELF file (repeatable)"},
