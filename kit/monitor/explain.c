@@ -77,18 +77,44 @@ static void say_again(struct monitor *mon, const struct rs_event *ev, const stru
     }
 }
 
+/* The event `back` places before the newest, NULL if it is no longer kept. */
+static const struct rs_event *recent(const struct monitor *mon, uint64_t back)
+{
+    if (back >= mon->seen || back >= MONITOR_RING) return NULL;
+    return &mon->ring[(mon->seen - 1 - back) % MONITOR_RING];
+}
+
+/* The last refusal or, failing that, fault: of a chain (a fault whose delivery was refused) the first.
+ * A chain has no crossing within it. *later = how many refusals followed from it. */
+static const struct rs_event *root_cause(const struct monitor *mon, unsigned *later)
+{
+    const struct rs_event *root = NULL, *e;
+
+    *later = 0;
+    for (uint64_t back = 0; (e = recent(mon, back)) != NULL; back++) {
+        bool crossing = e->kind == RS_EV_CROSS || e->kind == RS_EV_CROSS_END;
+        bool cause = e->kind == RS_EV_CHECK || (e->kind == RS_EV_FAULT && !root);
+
+        if (root && (crossing || e->rip != root->rip)) break;
+        if (!cause) continue;
+        if (root && root->kind == RS_EV_CHECK) ++*later;
+        root = e;
+    }
+    return root;
+}
+
 bool command_why(struct monitor *mon, unsigned argc, char **argv)
 {
     char line[2048];
     struct rs_rule_info rule;
+    unsigned later;
+    const struct rs_event *ev = root_cause(mon, &later);
 
     (void)argc;
     (void)argv;
-    if (!mon->has_refusal && !mon->has_fault) return complain(mon, "nothing has been refused yet");
-    bool check = mon->has_refusal && (!mon->has_fault || mon->refusal.seq + 4 > mon->fault.seq);
-    const struct rs_event *ev = check ? &mon->refusal : &mon->fault;
-
+    if (!ev) return complain(mon, "nothing has been refused yet");
     if (rs_event_format(mon->m, ev, RS_LOG_TEXT, line, sizeof line)) mon->print(mon->ctx, line);
+    if (later) say(mon, "its delivery caused further refusals: %u (events lists them)\n", later);
     if (!rs_rule_info(ev->rule, &rule)) return true;
     say_rule(mon, &rule);
     say_again(mon, ev, &rule);

@@ -172,15 +172,8 @@ static bool observe(void *ctx, rs_machine *m, const struct rs_event *event)
 
     (void)m;
     mon->ring[mon->seen++ % MONITOR_RING] = *event;
-    if (event->kind == RS_EV_CHECK) {
-        mon->refusal = *event;
-        mon->has_refusal = true;
-    } else if (event->kind == RS_EV_FAULT) {
-        mon->fault = *event;
-        mon->has_fault = true;
-    }
     if (!(mon->stop_on & RS_MASK(event->kind))) return false;
-    mon->found = *event;
+    if (mon->found.kind == RS_EV_COUNT) mon->found = *event; /* one instruction may meet several */
     return true;
 }
 

@@ -15,10 +15,7 @@ struct monitor {
     void *ctx;
     unsigned observer;
     uint64_t stop_on;       /* kinds that end the run */
-    uint64_t stop_ring;     /* ring of the event that ended it, for words */
     struct rs_event found;  /* the event that ended it, kind RS_EV_COUNT if none */
-    struct rs_event refusal, fault; /* the last of their kind */
-    bool has_refusal, has_fault;
     struct rs_stop_info stop;
     uint64_t seen;          /* events put into the ring so far */
     struct rs_event ring[MONITOR_RING];
