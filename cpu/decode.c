@@ -591,16 +591,17 @@ static uint32_t price(const struct cpu *c, const ZydisDecodedInstruction *ins,
     char form[64];
     size_t n = 0;
     uint32_t t = c->cost->constant;
+    bool rep = (ins->attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) != 0;
+    bool lock = (ins->attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0;
 
     if (t == 0) {
-        n = (size_t)snprintf(form, sizeof(form), "%s%s",
-                             ins->attributes & ZYDIS_ATTRIB_HAS_LOCK ? "lock_" : "",
+        n = (size_t)snprintf(form, sizeof(form), "%s%s%s", lock ? "lock_" : "", rep ? "rep_" : "",
                              ZydisMnemonicGetString(ins->mnemonic));
         for (unsigned i = 0; i < ins->operand_count_visible && n < sizeof(form); i++)
             n += form_operand(form + n, sizeof(form) - n, &ops[i]);
         t = cost_of_form(c->cost, form, NULL);
-    } else if (ins->attributes & ZYDIS_ATTRIB_HAS_LOCK) {
-        t += c->cost->event[COST_LOCK_EXTRA];
+    } else if (lock || (ins->mnemonic == ZYDIS_MNEMONIC_XCHG && (is_mem(&ops[0]) || is_mem(&ops[1])))) {
+        t += c->cost->event[COST_LOCK_EXTRA]; /* XCHG with memory locks without being told */
     }
     return t > 60000 ? 60000 : t; /* a block's prefix sums have 16 bits */
 }
