@@ -281,7 +281,7 @@ static void step(struct cpu *c)
 
 static bool must_step(const struct cpu *c)
 {
-    return c->reference || c->observe_insn || c->observe_checks || c->shadow || (c->flags & (RF_TF | RF_RF));
+    return c->reference || c->observe_insn || c->observe_checks || c->shadow || (c->flags & RF_TF);
 }
 
 static void run_chain(struct cpu *c)
@@ -289,6 +289,7 @@ static void run_chain(struct cpu *c)
     struct block *b = find(c);
 
     if (b == NULL) return;
+    c->flags &= ~(uint64_t)RF_RF; /* whatever comes next runs under it, and it matters to nothing else */
     c->step_block = NULL;
     if (c->ticks + b->ticks > c->deadline ||
         (!cpu_64(c) && !limit_judge(&c->seg[SEG_CS], c->gpr[R_RIPBASE], b->bytes))) {

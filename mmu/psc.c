@@ -47,8 +47,12 @@ static struct psc_entry *cache_find(const struct mmu_tlb *t, unsigned level, uin
     return NULL;
 }
 
+/* Since its last drop no entry has been made for this space: nothing to look through. */
+static bool is_empty(const struct mmu_tlb *t) { return t->current->psc_filled != t->current->psc_id; }
+
 bool psc_find(const struct mmu_tlb *t, uint64_t linear, struct walk_start *start)
 {
+    if (is_empty(t)) return false;
     for (unsigned level = 2; level <= 4; level++) {
         const struct psc_entry *e = cache_find(t, level, linear);
 
@@ -77,15 +81,16 @@ static void cache_fill(struct mmu_tlb *t, unsigned level, uint64_t linear, uint6
     struct psc_cache *c = &t->psc[level];
 
     if (c->count == 0) return;
-    *choose(t, c) = (struct psc_entry){
-        .tag = linear >> level_shift(level),
-        .id = t->current->psc_id,
-        .base = base,
-        .pcid = t->pcid,
-        .user = rights->user,
-        .write = rights->write,
-        .nx = rights->nx,
-    };
+    /* field by field: a whole struct would be built elsewhere and copied */
+    struct psc_entry *e = choose(t, c);
+    e->tag = linear >> level_shift(level);
+    e->id = t->current->psc_id;
+    e->base = base;
+    e->pcid = t->pcid;
+    e->user = rights->user;
+    e->write = rights->write;
+    e->nx = rights->nx;
+    t->current->psc_filled = t->current->psc_id;
     t->current->used = true;
 }
 
@@ -107,6 +112,7 @@ void psc_fill(struct mmu_tlb *t, uint64_t linear, const struct walk_start *start
 
 void psc_drop_address(struct mmu_tlb *t, uint64_t linear)
 {
+    if (is_empty(t)) return;
     for (unsigned level = 2; level <= 4; level++) {
         struct psc_entry *e = cache_find(t, level, linear);
 

@@ -73,6 +73,7 @@ struct address_space {
     uint64_t psc_id;   /* of its paging-structure cache entries */
     uint64_t epoch;    /* the ids count only while this is the TLB's epoch */
     bool used;         /* something was filled under these ids */
+    uint64_t psc_filled; /* the psc_id under which the paging-structure caches got an entry last */
 };
 
 struct mmu_tlb {
