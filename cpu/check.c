@@ -123,5 +123,6 @@ bool checks_report(struct cpu *c, const uint16_t *rules, unsigned n, enum rs_rul
 enum step gap(struct cpu *c, const char *what)
 {
     snprintf(c->gap, sizeof c->gap, "%s", what);
+    ev_emit(c, RS_EV_GAP, 0, cpu_rip(c), 0, 0, 0);
     return STEP_GAP;
 }

@@ -171,7 +171,7 @@ static inline void ring_tables(struct ring *r)
     poke(r, TSS + 102, 0x68, 2);
 }
 
-static inline struct ring *ring_new(bool prot32)
+static inline struct ring *ring_new_cpu(bool prot32, const char *cpu)
 {
     static const uint8_t nop[] = {0x90};
     struct ring *r = calloc(1, sizeof *r);
@@ -180,6 +180,7 @@ static inline struct ring *ring_new(bool prot32)
 
     rs_config_init(&config);
     config.mem_bytes = 16u << 20;
+    config.cpu = cpu;
     ck_assert_msg(rs_create(&config, &r->m, error, sizeof error) == RS_OK, "%s", error);
     ck_assert_int_eq(rs_load_flat(r->m, nop, 1, CODE, CODE, prot32 ? RS_FLAT_PROT32 : RS_FLAT_LONG64, TABLES),
                      RS_OK);
@@ -205,6 +206,8 @@ static inline struct ring *ring_new(bool prot32)
     ck_assert_int_eq(rs_observer_add(r->m, RS_MASK(RS_EV_CHECK), true, ring_listen, r, &id), RS_OK);
     return r;
 }
+
+static inline struct ring *ring_new(bool prot32) { return ring_new_cpu(prot32, NULL); }
 
 static inline void ring_free(struct ring *r)
 {

@@ -408,6 +408,36 @@ START_TEST(without_xsave_its_instructions_and_cr4_bit_do_not_exist)
 }
 END_TEST
 
+/* XSAVE is a gap today: switched on, its registers obey their rules; setting the CR4 bit says so. */
+START_TEST(xgetbv_and_xsetbv_obey_osxsave_level_and_register)
+{
+    struct ring *r = ring_new_cpu(false, "x86-64-v3,+xsave");
+
+    TRY(r, 0x0f, 0x01, 0xd0);
+    REFUSED(r, INSN_OSXSAVE, UD, 0);
+    WRITE(r, CR4_PAE | CR4_OSXSAVE, MOV_CR4);
+    ck_assert_int_eq(r->stop.reason, RS_STOP_EMULATOR_GAP);
+    reg(r, RS_REG_CR4, CR4_PAE | CR4_OSXSAVE);
+    reg(r, RS_REG_RCX, 0);
+    WRITE(r, 0, 0x0f, 0x01, 0xd0);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RAX), 1);
+    reg(r, RS_REG_RCX, 1);
+    WRITE(r, 0, 0x0f, 0x01, 0xd0);
+    REFUSED(r, INSN_XCR, GP, 0);
+    reg(r, RS_REG_RCX, 0);
+    reg(r, RS_REG_RDX, 0);
+    WRITE(r, 2, 0x0f, 0x01, 0xd1); /* x87 cannot be off */
+    REFUSED(r, INSN_XCR, GP, 0);
+    WRITE(r, 3, 0x0f, 0x01, 0xd1);
+    ALLOWED(r);
+    again(r, 3);
+    TRY(r, 0x0f, 0x01, 0xd1);
+    REFUSED(r, INSN_CPL0, GP, 0);
+    ring_free(r);
+}
+END_TEST
+
 /* ---- INVPCID ---------------------------------------------------------------------------------------------------------------- */
 
 static void invpcid(struct ring *r, uint64_t type, uint64_t pcid, uint64_t address)
@@ -671,6 +701,7 @@ RUN_TESTS("system", checks_86_privileged_instructions_are_refused_before_any_ope
           checks_82_efer_refuses_unknown_bits_and_lme_under_paging_and_ignores_lma,
           tsc_adjust_follows_what_is_written_to_the_tsc,
           without_xsave_its_instructions_and_cr4_bit_do_not_exist,
+          xgetbv_and_xsetbv_obey_osxsave_level_and_register,
           checks_30_and_31_invpcid_judges_type_reserved_bits_pcid_and_address,
           checks_74_syscall_saves_rip_and_flags_masks_them_and_loads_fixed_segments,
           checks_75_and_76_sysret_refuses_a_non_canonical_rcx_in_ring_0_and_forces_rpl_3,
