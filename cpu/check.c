@@ -96,8 +96,8 @@ static void refuse(struct cpu *c, enum rs_rule rule, uint32_t error)
     fault_raise_code(c, v, error, (uint16_t)rule);
 }
 
-bool check_report(struct cpu *c, enum rs_rule rule, bool ok, uint64_t subject, uint64_t in1, uint64_t in2,
-                  uint32_t error)
+bool check_report(struct cpu *c, enum rs_rule rule, bool ok, uint64_t subject, uint64_t in1,
+                  uint64_t in2, uint32_t error)
 {
     if (ok) {
         if (c->observe_checks && ev_wanted(c, RS_EV_CHECK))
@@ -110,8 +110,8 @@ bool check_report(struct cpu *c, enum rs_rule rule, bool ok, uint64_t subject, u
     return false;
 }
 
-bool checks_report(struct cpu *c, const uint16_t *rules, unsigned n, enum rs_rule broken, uint64_t subject,
-            uint64_t in1, uint64_t in2, uint32_t error)
+bool checks_report(struct cpu *c, const uint16_t *rules, unsigned n, enum rs_rule broken,
+                   uint64_t subject, uint64_t in1, uint64_t in2, uint32_t error)
 {
     if (broken == RS_RULE_NONE && !c->observe_checks) return true;
     for (unsigned i = 0; i < n; i++) {

@@ -10,7 +10,8 @@
 #include "cpu/protect.h"
 
 #define CR0_KNOWN                                                                                  \
-    ((uint64_t)(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG))
+    ((uint64_t)(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW |   \
+                CR0_CD | CR0_PG))
 
 /* ---- pure judges ----------------------------------------------------------------------------------- */
 
@@ -72,8 +73,9 @@ enum rs_rule efer_judge(uint64_t value, uint64_t old, uint64_t known, uint64_t c
 
 /* ---- control registers ------------------------------------------------------------------------------ */
 
-static const uint16_t cr0_rules[] = {RS_RULE_CR0_RSVD,    RS_RULE_CR0_PG_PE,   RS_RULE_CR0_NW_CD,
-                                     RS_RULE_CR0_PG_64,   RS_RULE_CR0_PG_PCIDE, RS_RULE_CR0_LME_PAE,
+static const uint16_t cr0_rules[] = {RS_RULE_CR0_RSVD,     RS_RULE_CR0_PG_PE,
+                                     RS_RULE_CR0_NW_CD,    RS_RULE_CR0_PG_64,
+                                     RS_RULE_CR0_PG_PCIDE, RS_RULE_CR0_LME_PAE,
                                      RS_RULE_CR0_LME_CS_L, RS_RULE_CR0_LME_TSS};
 static const uint16_t cr4_rules[] = {RS_RULE_CR4_RSVD, RS_RULE_CR4_PAE_LONG, RS_RULE_CR4_PCIDE_LONG,
                                      RS_RULE_CR4_PCIDE_CR3};
@@ -118,7 +120,8 @@ static enum step cr3_write(struct cpu *c, uint64_t value)
     bool pcide = (c->cr4 & CR4_PCIDE) != 0, noflush = pcide && (value & CR3_NOFLUSH);
     uint64_t old = c->cr3;
 
-    if (!check(c, RS_RULE_CR3_RSVD, cr3_judge(value, c->features->maxphyaddr, pcide), 3, value, old, 0))
+    if (!check(c, RS_RULE_CR3_RSVD, cr3_judge(value, c->features->maxphyaddr, pcide), 3, value, old,
+               0))
         return STEP_FAULT;
     c->cr3 = value & ~CR3_NOFLUSH;
     mmu_write_cr3(&c->mmu, c->cr3, noflush);
@@ -133,7 +136,8 @@ static enum step cr4_write(struct cpu *c, uint64_t value)
 
     if (!CHECKS(c, cr4_rules, cr4_judge(value, old, known, c->efer, c->cr3), 4, value, old, 0))
         return STEP_FAULT;
-    if (value & features_cr4_gaps(c->features)) return gap(c, "a CR4 bit of a feature that is not implemented");
+    if (value & features_cr4_gaps(c->features))
+        return gap(c, "a CR4 bit of a feature that is not implemented");
     c->cr4 = value;
     event_cr(c, 4, old, value);
     cpu_mode_changed(c);
@@ -203,7 +207,8 @@ enum step efer_write(struct cpu *c, uint64_t value)
 {
     uint64_t old = c->efer;
 
-    if (!CHECKS(c, efer_rules, efer_judge(value, old, efer_known(c), c->cr0), MSR_EFER, value, old, 0))
+    if (!CHECKS(c, efer_rules, efer_judge(value, old, efer_known(c), c->cr0), MSR_EFER, value, old,
+                0))
         return STEP_FAULT;
     c->efer = (value & ~(uint64_t)EFER_LMA) | (old & EFER_LMA);
     cpu_mode_changed(c);
@@ -239,7 +244,8 @@ enum step dr_write(struct cpu *c, unsigned dr, uint64_t value)
 {
     if (dr > 7) return undefined(c);
     if (!dr_alias(c, &dr) || !priv_cpl0(c) || !dr_guard(c)) return STEP_FAULT;
-    if (dr >= 6 && !check(c, RS_RULE_DR_RSVD, value >> 32 == 0, cpu_rip(c), dr, value, 0)) return STEP_FAULT;
+    if (dr >= 6 && !check(c, RS_RULE_DR_RSVD, value >> 32 == 0, cpu_rip(c), dr, value, 0))
+        return STEP_FAULT;
     if (dr == 6) value = (value & DR6_WRITABLE) | DR6_FIXED;
     if (dr == 7) value = (value & DR7_WRITABLE) | DR7_FIXED;
     c->dr[dr] = value;

@@ -14,7 +14,10 @@
 #define EXTENDED 0x80000000u
 #define EXTENDED_MAX 0x80000008u
 
-static uint32_t basic_max(const struct cpu *c) { return cpu_has(c, FEAT_XSAVE) ? BASIC_MAX_XSAVE : BASIC_MAX; }
+static uint32_t basic_max(const struct cpu *c)
+{
+    return cpu_has(c, FEAT_XSAVE) ? BASIC_MAX_XSAVE : BASIC_MAX;
+}
 
 /* The feature bits of one leaf. */
 static void add_features(const struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
@@ -87,8 +90,12 @@ void cpuid(const struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
     case EXTENDED + 2:
     case EXTENDED + 3:
     case EXTENDED + 4: brand(c, leaf, out); break;
-    case EXTENDED + 6: out[CPUID_ECX] = 256u << 16 | 6u << 12 | 64u; break; /* L2: KiB, 8 ways, line */
-    case EXTENDED + 8: out[CPUID_EAX] = c->features->maxphyaddr | (uint32_t)c->features->linear_bits << 8; break;
+    case EXTENDED + 6:
+        out[CPUID_ECX] = 256u << 16 | 6u << 12 | 64u;
+        break; /* L2: KiB, 8 ways, line */
+    case EXTENDED + 8:
+        out[CPUID_EAX] = c->features->maxphyaddr | (uint32_t)c->features->linear_bits << 8;
+        break;
     default: break;
     }
 }

@@ -26,13 +26,16 @@ struct delivery {
     struct desc_ref code;
     uint64_t rip, flags; /* to be pushed */
     uint64_t start;
-    unsigned from, cpl;  /* old and new level */
+    unsigned from, cpl; /* old and new level */
     bool inner, ist;
 };
 
 static bool is_soft(const struct fault *f) { return f->klass == FC_SOFT; }
 
-static bool is_interrupt(const struct fault *f) { return f->klass == FC_EXTERNAL || f->klass == FC_NMI; }
+static bool is_interrupt(const struct fault *f)
+{
+    return f->klass == FC_EXTERNAL || f->klass == FC_NMI;
+}
 
 /* Instructions that ask for a delivery push the address after themselves. */
 static uint64_t pushed_rip(const struct cpu *c, const struct fault *f)
@@ -68,11 +71,12 @@ static uint32_t vector_error(const struct fault *f) { return (uint32_t)f->vector
 /* ---- gate and code segment --------------------------------------------------------------------------------- */
 
 static const uint16_t idt_rules[] = {RS_RULE_IDT_TYPE, RS_RULE_GATE_DPL, RS_RULE_GATE_P};
-static const uint16_t protected_rules[] = {RS_RULE_GATE_CS_TYPE, RS_RULE_GATE_CS_DPL, RS_RULE_GATE_CS_P};
+static const uint16_t protected_rules[] = {RS_RULE_GATE_CS_TYPE, RS_RULE_GATE_CS_DPL,
+                                           RS_RULE_GATE_CS_P};
 static const uint16_t long_rules[] = {RS_RULE_GATE_CS_TYPE, RS_RULE_GATE_CS_DPL, RS_RULE_GATE_CS_L,
                                       RS_RULE_GATE_CS_P};
-static const uint16_t tss_stack_rules[] = {RS_RULE_TSS_SS_RPL, RS_RULE_TSS_SS_DPL, RS_RULE_TSS_SS_TYPE,
-                                           RS_RULE_TSS_SS_P};
+static const uint16_t tss_stack_rules[] = {RS_RULE_TSS_SS_RPL, RS_RULE_TSS_SS_DPL,
+                                           RS_RULE_TSS_SS_TYPE, RS_RULE_TSS_SS_P};
 
 /** 1. vector beyond the IDT's limit: #GP(v * 8 + 2 + EXT). 2. gate_idt_judge. */
 static bool read_gate(struct cpu *c, struct delivery *d)
@@ -88,8 +92,8 @@ static bool read_gate(struct cpu *c, struct delivery *d)
     if (lma && !mem_read_sys(c, at + 8, 8, &high)) return false;
     d->gate = gate_unpack(low, high, lma);
     return CHECKS(c, idt_rules, gate_idt_judge(&d->gate, lma, is_soft(f), c->cpl), f->vector,
-                  d->gate.type | (unsigned)d->gate.dpl << 8 | (unsigned)d->gate.present << 16, c->cpl,
-                  vector_error(f));
+                  d->gate.type | (unsigned)d->gate.dpl << 8 | (unsigned)d->gate.present << 16,
+                  c->cpl, vector_error(f));
 }
 
 /** 3. the gate's selector null: #GP(EXT). 4. beyond its table: #GP(sel + EXT). 5. gate_code_judge. */
@@ -147,7 +151,8 @@ static void event_syscall(struct cpu *c, const struct delivery *d)
 {
     if (d->f->klass != FC_SOFT || d->f->vector != 0x80 || d->from != 3) return;
     if (ev_wanted(c, RS_EV_SYSCALL))
-        ev_emit(c, RS_EV_SYSCALL, RS_X_INT, c->gpr[R_RAX], c->gpr[R_RBX], c->gpr[R_RCX], c->gpr[R_RDX]);
+        ev_emit(c, RS_EV_SYSCALL, RS_X_INT, c->gpr[R_RAX], c->gpr[R_RBX], c->gpr[R_RCX],
+                c->gpr[R_RDX]);
 }
 
 /* The frame is in memory: registers, level, time, count, ledger. */
@@ -206,7 +211,8 @@ static bool take_long(struct cpu *c, struct delivery *d)
 {
     const struct fault *f = d->f;
     unsigned slots = f->has_error ? 6 : 5;
-    uint64_t frame[6] = {c->seg[SEG_SS].sel, c->gpr[R_RSP], d->flags, c->seg[SEG_CS].sel, d->rip, f->error};
+    uint64_t frame[6] = {c->seg[SEG_SS].sel, c->gpr[R_RSP], d->flags,
+                         c->seg[SEG_CS].sel, d->rip,        f->error};
     uint64_t rsp;
 
     if (!read_code(c, d) || !choose_stack(c, d, &rsp)) return false;
@@ -248,7 +254,8 @@ static bool inner_stack32(struct cpu *c, unsigned cpl, struct stack32 *k, struct
     uint64_t esp, ss;
     bool ok = !(tss->attr & ATTR_UNUSABLE) && slot + 7 <= tss->limit;
 
-    if (!check(c, RS_RULE_TSS_LIMIT, ok, tss->sel, tss->attr, tss->limit, sel_error(tss->sel))) return false;
+    if (!check(c, RS_RULE_TSS_LIMIT, ok, tss->sel, tss->attr, tss->limit, sel_error(tss->sel)))
+        return false;
     if (!mem_read_sys(c, (uint32_t)(tss->base + slot), 4, &esp)) return false;
     if (!mem_read_sys(c, (uint32_t)(tss->base + slot + 4), 2, &ss)) return false;
     uint16_t sel = (uint16_t)ss;
@@ -263,17 +270,19 @@ static bool inner_stack32(struct cpu *c, unsigned cpl, struct stack32 *k, struct
 }
 
 /* Room for the frame: #SS(sel + EXT) on a new stack, #SS(EXT) on the current one. */
-static bool stack32_room(struct cpu *c, const struct delivery *d, const struct stack32 *k, unsigned bytes)
+static bool stack32_room(struct cpu *c, const struct delivery *d, const struct stack32 *k,
+                         unsigned bytes)
 {
     bool ok = true;
 
     for (unsigned at = 4; at <= bytes; at += 4) ok = ok && limit_judge(&k->s, stack32_at(k, at), 4);
     return check(c, d->inner ? RS_RULE_GATE_STACK_LIMIT : RS_RULE_LIMIT_STACK, ok,
-                 d->inner ? k->s.sel : stack32_at(k, bytes), k->s.limit, bytes, sel_error(k->s.sel));
+                 d->inner ? k->s.sel : stack32_at(k, bytes), k->s.limit, bytes,
+                 sel_error(k->s.sel));
 }
 
-static bool push32(struct cpu *c, const struct delivery *d, const struct stack32 *k, const uint64_t *frame,
-                   unsigned slots)
+static bool push32(struct cpu *c, const struct delivery *d, const struct stack32 *k,
+                   const uint64_t *frame, unsigned slots)
 {
     for (unsigned i = 0; i < slots; i++) {
         uint64_t lin = (uint32_t)(k->s.base + stack32_at(k, 4 * (i + 1)));
@@ -294,7 +303,8 @@ static bool take_protected(struct cpu *c, struct delivery *d)
     const struct fault *f = d->f;
     struct stack32 k = {c->seg[SEG_SS], c->gpr[R_RSP]};
     struct desc_ref r = {.d.attr = 0};
-    uint64_t frame[6] = {c->seg[SEG_SS].sel, c->gpr[R_RSP], d->flags, c->seg[SEG_CS].sel, d->rip, f->error};
+    uint64_t frame[6] = {c->seg[SEG_SS].sel, c->gpr[R_RSP], d->flags,
+                         c->seg[SEG_CS].sel, d->rip,        f->error};
 
     if (!read_code(c, d)) return false;
     if (d->inner && !inner_stack32(c, d->cpl, &k, &r)) return false;
@@ -359,8 +369,8 @@ enum severity { BENIGN, CONTRIBUTORY, PAGE_FAULT };
  *  Manual: SDM 3A "Interrupt 8-Double Fault Exception (#DF)", Table "Interrupt and Exception Classes". */
 static enum severity severity_of(const struct fault *f)
 {
-    const unsigned contributory = 1u << VEC_DE | 1u << VEC_TS | 1u << VEC_NP | 1u << VEC_SS | 1u << VEC_GP |
-                                  1u << VEC_CP;
+    const unsigned contributory =
+        1u << VEC_DE | 1u << VEC_TS | 1u << VEC_NP | 1u << VEC_SS | 1u << VEC_GP | 1u << VEC_CP;
 
     if (f->klass != FC_FAULT || f->vector > 31) return BENIGN;
     if (f->vector == VEC_PF) return PAGE_FAULT;
@@ -395,18 +405,20 @@ static void chain_say(struct cpu *c, const char *before, const struct fault *f)
     if (f->has_error) snprintf(error, sizeof error, "(0x%x)", f->error);
     if (f->vector == VEC_PF && f->klass == FC_FAULT)
         snprintf(cr2, sizeof cr2, " at 0x%llx", (unsigned long long)f->cr2);
-    if (f->rule != RS_RULE_NONE) snprintf(rule, sizeof rule, " by %s", rule_name((enum rs_rule)f->rule));
+    if (f->rule != RS_RULE_NONE)
+        snprintf(rule, sizeof rule, " by %s", rule_name((enum rs_rule)f->rule));
     snprintf(c->gap + at, room, "%s%s%s%s%s", before, who, error, cr2, rule);
 }
 
 /* Exceptions are announced; interrupts and INT n have events of their own. */
 static void event_fault(struct cpu *c, const struct fault *f)
 {
-    bool exception = !is_interrupt(f) && (f->klass != FC_SOFT || f->vector == VEC_BP || f->vector == VEC_OF);
+    bool exception =
+        !is_interrupt(f) && (f->klass != FC_SOFT || f->vector == VEC_BP || f->vector == VEC_OF);
 
     if (exception && ev_wanted(c, RS_EV_FAULT))
-        ev_emit_rule(c, RS_EV_FAULT, f->klass, (enum rs_rule)f->rule, 0, f->vector, f->error, f->cr2,
-                     flags_get(c));
+        ev_emit_rule(c, RS_EV_FAULT, f->klass, (enum rs_rule)f->rule, 0, f->vector, f->error,
+                     f->cr2, flags_get(c));
 }
 
 /* What an exception does to the processor before any of its delivery: CR2, DR6 and DR7; NMI masking. */
@@ -437,11 +449,16 @@ static void shutdown(struct cpu *c, const struct chain *k)
     c->gap[0] = 0;
     for (unsigned i = 0; i < k->n; i++) {
         bool end = i + 1 == k->n;
-        chain_say(c, i == 0 ? "" : end ? "; delivering the double fault: " : "; delivering it: ", &k->f[i]);
+        chain_say(c,
+                  i == 0 ? ""
+                  : end  ? "; delivering the double fault: "
+                         : "; delivering it: ",
+                  &k->f[i]);
     }
     if (ev_wanted(c, RS_EV_SHUTDOWN))
-        ev_emit_rule(c, RS_EV_SHUTDOWN, 0, (enum rs_rule)last->rule, 0, k->n > 2 ? fault_word(last - 2) : 0,
-                     k->n > 1 ? fault_word(last - 1) : 0, fault_word(last), 0);
+        ev_emit_rule(c, RS_EV_SHUTDOWN, 0, (enum rs_rule)last->rule, 0,
+                     k->n > 2 ? fault_word(last - 2) : 0, k->n > 1 ? fault_word(last - 1) : 0,
+                     fault_word(last), 0);
 }
 
 /* What to deliver after `met` got in the way of `now`. */

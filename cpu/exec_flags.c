@@ -14,9 +14,18 @@ static enum step pushf(struct cpu *c, unsigned size)
     return stack_push(c, size, image) ? STEP_NEXT : STEP_FAULT;
 }
 
-OP(pushf16) { return pushf(c, 2); }
-OP(pushf32) { return pushf(c, 4); }
-OP(pushf64) { return pushf(c, 8); }
+OP(pushf16)
+{
+    return pushf(c, 2);
+}
+OP(pushf32)
+{
+    return pushf(c, 4);
+}
+OP(pushf64)
+{
+    return pushf(c, 8);
+}
 
 /**
  * popf_mask - the flags that POPF may change at this CPL and IOPL. Pure.
@@ -43,9 +52,18 @@ static enum step popf(struct cpu *c, unsigned size)
     return STEP_END;
 }
 
-OP(popf16) { return popf(c, 2); }
-OP(popf32) { return popf(c, 4); }
-OP(popf64) { return popf(c, 8); }
+OP(popf16)
+{
+    return popf(c, 2);
+}
+OP(popf32)
+{
+    return popf(c, 4);
+}
+OP(popf64)
+{
+    return popf(c, 8);
+}
 
 /* ---- AH ------------------------------------------------------------------------------------------------- */
 
@@ -127,12 +145,19 @@ OP(sti)
 /** STAC, CLAC - CPL > 0: #UD. SDM 2B "STAC", 2A "CLAC". */
 static enum step put_ac(struct cpu *c, uint64_t ac)
 {
-    if (!check(c, RS_RULE_INSN_AC_CPL, priv_cpl0_judge(c->cpl), cpu_rip(c), c->cpl, 0, 0)) return STEP_FAULT;
+    if (!check(c, RS_RULE_INSN_AC_CPL, priv_cpl0_judge(c->cpl), cpu_rip(c), c->cpl, 0, 0))
+        return STEP_FAULT;
     c->flags = (c->flags & ~(uint64_t)RF_AC) | ac;
     cpu_mode_changed(c);
     cpu_charge_event(c, RS_CAT_MICROCODE, COST_STAC_CLAC);
     return STEP_END;
 }
 
-OP(stac) { return put_ac(c, RF_AC); }
-OP(clac) { return put_ac(c, 0); }
+OP(stac)
+{
+    return put_ac(c, RF_AC);
+}
+OP(clac)
+{
+    return put_ac(c, 0);
+}

@@ -82,7 +82,8 @@ static bool outs_one(struct cpu *c, const struct op *o)
     uint64_t value;
 
     if (!priv_io(c, port, o->width)) return false;
-    if (!mem_read(c, (enum seg)o->seg, c->gpr[R_RSI] & addr_mask(o), o->width, &value)) return false;
+    if (!mem_read(c, (enum seg)o->seg, c->gpr[R_RSI] & addr_mask(o), o->width, &value))
+        return false;
     port_write(c, port, o->width, (uint32_t)value);
     advance(c, o, R_RSI);
     return true;
@@ -96,7 +97,8 @@ static bool due(const struct cpu *c)
 
 /* Element by element: a fault leaves the registers at the element that could not be done, and
  * interrupts are taken in between. Leaving for the host's sake alone costs no second start. */
-static enum step repeat(struct cpu *c, const struct op *o, bool (*one)(struct cpu *c, const struct op *o))
+static enum step repeat(struct cpu *c, const struct op *o,
+                        bool (*one)(struct cpu *c, const struct op *o))
 {
     uint64_t mask = addr_mask(o);
 
@@ -114,5 +116,11 @@ static enum step repeat(struct cpu *c, const struct op *o, bool (*one)(struct cp
     return STEP_REPEAT;
 }
 
-OP(ins) { return repeat(c, o, ins_one); }
-OP(outs) { return repeat(c, o, outs_one); }
+OP(ins)
+{
+    return repeat(c, o, ins_one);
+}
+OP(outs)
+{
+    return repeat(c, o, outs_one);
+}

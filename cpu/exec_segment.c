@@ -59,7 +59,10 @@ OP(mov_to_sreg)
     return loaded(c, (enum seg)o->reg, seg_load(c, (enum seg)o->reg, selector));
 }
 
-OP(mov_from_sreg) { return word_put(c, o, c->seg[o->reg].sel); }
+OP(mov_from_sreg)
+{
+    return word_put(c, o, c->seg[o->reg].sel);
+}
 
 /** PUSH Sreg - a 32-bit push writes 16 bits and leaves the upper two bytes alone, as Intel's processors
  *  do; a 64-bit one zero-extends. SDM 2B "PUSH". */
@@ -99,11 +102,26 @@ static enum step load_far(struct cpu *c, const struct op *o, enum seg seg)
     return STEP_END;
 }
 
-OP(lds) { return load_far(c, o, SEG_DS); }
-OP(les) { return load_far(c, o, SEG_ES); }
-OP(lfs) { return load_far(c, o, SEG_FS); }
-OP(lgs) { return load_far(c, o, SEG_GS); }
-OP(lss) { return load_far(c, o, SEG_SS); }
+OP(lds)
+{
+    return load_far(c, o, SEG_DS);
+}
+OP(les)
+{
+    return load_far(c, o, SEG_ES);
+}
+OP(lfs)
+{
+    return load_far(c, o, SEG_FS);
+}
+OP(lgs)
+{
+    return load_far(c, o, SEG_GS);
+}
+OP(lss)
+{
+    return load_far(c, o, SEG_SS);
+}
 
 /* ---- LAR, LSL, VERR, VERW, ARPL --------------------------------------------------------------------------------- */
 
@@ -114,8 +132,8 @@ static void put_zf(struct cpu *c, bool zf)
 }
 
 /* A bad selector is an answer, not a fault; only memory can fault. */
-static bool peek_descriptor(struct cpu *c, const struct op *o, uint16_t *selector, struct desc_ref *r,
-                            bool *found)
+static bool peek_descriptor(struct cpu *c, const struct op *o, uint16_t *selector,
+                            struct desc_ref *r, bool *found)
 {
     if (!selector_get(c, o, selector)) return false;
     *found = !sel_is_null(*selector) && desc_find(c, *selector, 8, &r->linear);
@@ -176,8 +194,14 @@ static enum step verify(struct cpu *c, const struct op *o, bool write)
     return STEP_NEXT;
 }
 
-OP(verr) { return verify(c, o, false); }
-OP(verw) { return verify(c, o, true); }
+OP(verr)
+{
+    return verify(c, o, false);
+}
+OP(verw)
+{
+    return verify(c, o, true);
+}
 
 /** ARPL - raise the destination's RPL to the source's, ZF=1 if that changed it. SDM 2A "ARPL". */
 OP(arpl)
@@ -203,8 +227,14 @@ static enum step load_system(struct cpu *c, const struct op *o, enum seg seg)
     return seg_load(c, seg, selector) == STEP_FAULT ? STEP_FAULT : STEP_END;
 }
 
-OP(lldt) { return load_system(c, o, SEG_LDTR); }
-OP(ltr) { return load_system(c, o, SEG_TR); }
+OP(lldt)
+{
+    return load_system(c, o, SEG_LDTR);
+}
+OP(ltr)
+{
+    return load_system(c, o, SEG_TR);
+}
 
 static enum step store_system(struct cpu *c, const struct op *o, enum seg seg)
 {
@@ -213,8 +243,14 @@ static enum step store_system(struct cpu *c, const struct op *o, enum seg seg)
     return word_put(c, o, c->seg[seg].sel);
 }
 
-OP(sldt) { return store_system(c, o, SEG_LDTR); }
-OP(str) { return store_system(c, o, SEG_TR); }
+OP(sldt)
+{
+    return store_system(c, o, SEG_LDTR);
+}
+OP(str)
+{
+    return store_system(c, o, SEG_TR);
+}
 
 /* ---- GDTR and IDTR: a 2-byte limit, then the base: 8 bytes in 64-bit mode, else 4 ---------------------------------------- */
 
@@ -229,16 +265,24 @@ static enum step load_table(struct cpu *c, const struct op *o, struct table_reg 
 
     if (!priv_cpl0(c)) return STEP_FAULT;
     if (!mem_read(c, (enum seg)o->seg, at, 2, &limit)) return STEP_FAULT;
-    if (!mem_read(c, (enum seg)o->seg, (at + 2) & addr_mask(o), base_bytes(c), &base)) return STEP_FAULT;
+    if (!mem_read(c, (enum seg)o->seg, (at + 2) & addr_mask(o), base_bytes(c), &base))
+        return STEP_FAULT;
     if (!cpu_64(c) && o->width == 2) base &= 0xffffff;
-    if (cpu_64(c) && !check(c, RS_RULE_TABLE_CANON, mmu_canonical(base, bits), base, limit, bits, 0))
+    if (cpu_64(c) &&
+        !check(c, RS_RULE_TABLE_CANON, mmu_canonical(base, bits), base, limit, bits, 0))
         return STEP_FAULT;
     *table = (struct table_reg){.base = base, .limit = (uint32_t)limit};
     return STEP_END;
 }
 
-OP(lgdt) { return load_table(c, o, &c->gdtr); }
-OP(lidt) { return load_table(c, o, &c->idtr); }
+OP(lgdt)
+{
+    return load_table(c, o, &c->gdtr);
+}
+OP(lidt)
+{
+    return load_table(c, o, &c->idtr);
+}
 
 /** SGDT, SIDT - UMIP before memory; both parts are judged before either is written. SDM 2B "SGDT". */
 static enum step store_table(struct cpu *c, const struct op *o, const struct table_reg *table)
@@ -253,8 +297,14 @@ static enum step store_table(struct cpu *c, const struct op *o, const struct tab
     return STEP_NEXT;
 }
 
-OP(sgdt) { return store_table(c, o, &c->gdtr); }
-OP(sidt) { return store_table(c, o, &c->idtr); }
+OP(sgdt)
+{
+    return store_table(c, o, &c->gdtr);
+}
+OP(sidt)
+{
+    return store_table(c, o, &c->idtr);
+}
 
 /* ---- far control flow --------------------------------------------------------------------------------------------------------- */
 
@@ -268,10 +318,28 @@ static enum step far_branch(struct cpu *c, const struct op *o, bool call)
     return far_transfer(c, selector, offset, o->width, call);
 }
 
-OP(jmp_far) { return far_branch(c, o, false); }
-OP(call_far) { return far_branch(c, o, true); }
-OP(ret_far) { return far_return(c, o->width, (uint16_t)o->imm); }
+OP(jmp_far)
+{
+    return far_branch(c, o, false);
+}
+OP(call_far)
+{
+    return far_branch(c, o, true);
+}
+OP(ret_far)
+{
+    return far_return(c, o->width, (uint16_t)o->imm);
+}
 
-OP(iret16) { return interrupt_return(c, 2); }
-OP(iret32) { return interrupt_return(c, 4); }
-OP(iret64) { return interrupt_return(c, 8); }
+OP(iret16)
+{
+    return interrupt_return(c, 2);
+}
+OP(iret32)
+{
+    return interrupt_return(c, 4);
+}
+OP(iret64)
+{
+    return interrupt_return(c, 8);
+}

@@ -202,7 +202,8 @@ OP(swapgs)
 
 static bool fsgsbase_check(struct cpu *c)
 {
-    return check(c, RS_RULE_INSN_FSGSBASE, priv_fsgsbase_judge(cpu_64(c), c->cr4), cpu_rip(c), c->cpl, c->cr4, 0);
+    return check(c, RS_RULE_INSN_FSGSBASE, priv_fsgsbase_judge(cpu_64(c), c->cr4), cpu_rip(c),
+                 c->cpl, c->cr4, 0);
 }
 
 static enum step base_read(struct cpu *c, const struct op *o, enum seg seg)
@@ -219,15 +220,28 @@ static enum step base_write(struct cpu *c, const struct op *o, enum seg seg)
     unsigned bits = c->features->linear_bits;
 
     if (!fsgsbase_check(c)) return STEP_FAULT;
-    if (!check(c, RS_RULE_FSGS_CANON, mmu_canonical(value, bits), value, bits, 0, 0)) return STEP_FAULT;
+    if (!check(c, RS_RULE_FSGS_CANON, mmu_canonical(value, bits), value, bits, 0, 0))
+        return STEP_FAULT;
     c->seg[seg].base = value;
     return STEP_NEXT;
 }
 
-OP(rdfsbase) { return base_read(c, o, SEG_FS); }
-OP(rdgsbase) { return base_read(c, o, SEG_GS); }
-OP(wrfsbase) { return base_write(c, o, SEG_FS); }
-OP(wrgsbase) { return base_write(c, o, SEG_GS); }
+OP(rdfsbase)
+{
+    return base_read(c, o, SEG_FS);
+}
+OP(rdgsbase)
+{
+    return base_read(c, o, SEG_GS);
+}
+OP(wrfsbase)
+{
+    return base_write(c, o, SEG_FS);
+}
+OP(wrgsbase)
+{
+    return base_write(c, o, SEG_GS);
+}
 
 /* ---- INT and kin: the run loop delivers what c->fault says ------------------------------------------------------ */
 
@@ -239,10 +253,22 @@ static enum step soft_fault(struct cpu *c, unsigned vector, enum fault_class kla
     return STEP_FAULT;
 }
 
-OP(int_n) { return soft_fault(c, (uint8_t)o->imm, FC_SOFT); }
-OP(int3) { return soft_fault(c, VEC_BP, FC_SOFT); }
-OP(int1) { return soft_fault(c, VEC_DB, FC_ICEBP); }
-OP(into) { return fl_of(c) ? soft_fault(c, VEC_OF, FC_SOFT) : STEP_NEXT; }
+OP(int_n)
+{
+    return soft_fault(c, (uint8_t)o->imm, FC_SOFT);
+}
+OP(int3)
+{
+    return soft_fault(c, VEC_BP, FC_SOFT);
+}
+OP(int1)
+{
+    return soft_fault(c, VEC_DB, FC_ICEBP);
+}
+OP(into)
+{
+    return fl_of(c) ? soft_fault(c, VEC_OF, FC_SOFT) : STEP_NEXT;
+}
 
 /** BOUND - #BR, a fault, if the signed index is below the first or above the second bound. SDM 2A "BOUND". */
 OP(bound)
@@ -251,7 +277,8 @@ OP(bound)
     int64_t index = width_sext(reg_get(c, o->reg, o->width), o->width);
 
     if (!mem_read(c, (enum seg)o->seg, at, o->width, &low)) return STEP_FAULT;
-    if (!mem_read(c, (enum seg)o->seg, (at + o->width) & addr_mask(o), o->width, &high)) return STEP_FAULT;
+    if (!mem_read(c, (enum seg)o->seg, (at + o->width) & addr_mask(o), o->width, &high))
+        return STEP_FAULT;
     if (index < width_sext(low, o->width) || index > width_sext(high, o->width))
         return fault_raise(c, VEC_BR);
     return STEP_NEXT;
@@ -293,7 +320,10 @@ OP(mov_from_cr)
     return s;
 }
 
-OP(mov_to_dr) { return dr_write(c, o->reg, whole_get(c, o->rm)); }
+OP(mov_to_dr)
+{
+    return dr_write(c, o->reg, whole_get(c, o->rm));
+}
 
 OP(mov_from_dr)
 {
@@ -363,7 +393,8 @@ OP(wrmsr)
 
     if (!priv_cpl0(c)) return STEP_FAULT;
     s = msr_write(c, index, edx_eax(c));
-    if (s == STEP_END) cpu_charge_event(c, RS_CAT_MICROCODE, is_fast_msr(index) ? COST_WRMSR_FAST : COST_WRMSR);
+    if (s == STEP_END)
+        cpu_charge_event(c, RS_CAT_MICROCODE, is_fast_msr(index) ? COST_WRMSR_FAST : COST_WRMSR);
     return s;
 }
 
@@ -426,7 +457,8 @@ OP(invlpg)
     return STEP_END;
 }
 
-static const uint16_t invpcid_rules[] = {RS_RULE_INVPCID_RSVD, RS_RULE_INVPCID_PCID, RS_RULE_INVPCID_CANON};
+static const uint16_t invpcid_rules[] = {RS_RULE_INVPCID_RSVD, RS_RULE_INVPCID_PCID,
+                                         RS_RULE_INVPCID_CANON};
 
 /** invpcid_judge - the descriptor: bits 63:12; a PCID while CR4.PCIDE=0 (types 0, 1); the address (type 0).
  *  Pure. Manual: SDM 2A "INVPCID". */
@@ -440,7 +472,8 @@ static enum rs_rule invpcid_judge(uint64_t type, const uint64_t desc[2], bool pc
 
 OP(invpcid)
 {
-    static const uint8_t price[4] = {COST_INVPCID_ADDR, COST_INVPCID_CTX, COST_INVPCID_ALL, COST_INVPCID_ALL};
+    static const uint8_t price[4] = {COST_INVPCID_ADDR, COST_INVPCID_CTX, COST_INVPCID_ALL,
+                                     COST_INVPCID_ALL};
     uint64_t type = whole_get(c, o->reg), desc[2] = {0, 0};
     enum rs_rule broken;
 
@@ -474,7 +507,8 @@ OP(clflush)
 
 static bool tsd_check(struct cpu *c)
 {
-    return check(c, RS_RULE_INSN_TSD, priv_tsd_judge(c->cpl, c->cr4), cpu_rip(c), c->cpl, c->cr4, 0);
+    return check(c, RS_RULE_INSN_TSD, priv_tsd_judge(c->cpl, c->cr4), cpu_rip(c), c->cpl, c->cr4,
+                 0);
 }
 
 OP(rdtsc)
@@ -534,7 +568,10 @@ OP(hlt)
 }
 
 /* NOP with operands, PREFETCH, ENDBR, SFENCE: nothing to do, nothing to judge. */
-OP(hint) { return STEP_NEXT; }
+OP(hint)
+{
+    return STEP_NEXT;
+}
 
 OP(pause)
 {

@@ -29,8 +29,8 @@ static const struct {
 /* other people's names for the same bits */
 static const struct {
     const char *alias, *name;
-} aliases[] = {{"sse3", "pni"},       {"lzcnt", "abm"},      {"lahf_lm", "lahf-lm"},
-               {"sse4_1", "sse4.1"},  {"sse4_2", "sse4.2"},  {"tsc_adjust", "tsc-adjust"},
+} aliases[] = {{"sse3", "pni"},        {"lzcnt", "abm"},         {"lahf_lm", "lahf-lm"},
+               {"sse4_1", "sse4.1"},   {"sse4_2", "sse4.2"},     {"tsc_adjust", "tsc-adjust"},
                {"cmpxchg16b", "cx16"}, {"nonstop_tsc", "invtsc"}};
 
 const struct feature_row *feature_row(enum feature f) { return &rows[f]; }
@@ -85,7 +85,8 @@ static bool apply(struct features *f, const char *item, size_t n, char *error, s
     unsigned which = 0;
 
     if (n < 2 || (*item != '+' && *item != '-')) {
-        snprintf(error, error_size, "\"%.*s\": a feature is switched by +name or -name", (int)n, item);
+        snprintf(error, error_size, "\"%.*s\": a feature is switched by +name or -name", (int)n,
+                 item);
         return false;
     }
     if (!find_feature(item + 1, n - 1, &which)) {

@@ -121,12 +121,13 @@ static enum step special_write(struct cpu *c, uint32_t index, uint64_t value)
     case MSR_TSC_ADJUST: tsc_shift(c, value - c->tsc_adjust); return STEP_END;
     case MSR_APIC_BASE: return apic_base_write(c, value);
     case MSR_PAT:
-        if (!check(c, RS_RULE_MSR_PAT_TYPE, pat_judge(value), index, value, c->pat, 0)) return STEP_FAULT;
+        if (!check(c, RS_RULE_MSR_PAT_TYPE, pat_judge(value), index, value, c->pat, 0))
+            return STEP_FAULT;
         c->pat = value;
         return STEP_END;
     default:
-        if (!reserved_check(c, index, !(value & ~(uint64_t)(MISC_FAST_STRINGS | MISC_UNAVAILABLE)), value,
-                            c->misc_enable))
+        if (!reserved_check(c, index, !(value & ~(uint64_t)(MISC_FAST_STRINGS | MISC_UNAVAILABLE)),
+                            value, c->misc_enable))
             return STEP_FAULT;
         c->misc_enable = value & MISC_FAST_STRINGS;
         return STEP_END;
@@ -162,8 +163,8 @@ static enum step plain_write(struct cpu *c, const struct msr_row *r, uint64_t va
     uint64_t old = stored ? field_get(c, r) : 0;
 
     if (!reserved_check(c, r->index, !(value & r->reserved), value, old)) return STEP_FAULT;
-    if (address && !check(c, RS_RULE_MSR_CANON, mmu_canonical(value, c->features->linear_bits), r->index,
-                          value, old, 0))
+    if (address && !check(c, RS_RULE_MSR_CANON, mmu_canonical(value, c->features->linear_bits),
+                          r->index, value, old, 0))
         return STEP_FAULT;
     if (stored) field_put(c, r, value);
     return STEP_END;

@@ -105,12 +105,14 @@ bool priv_cpl0(struct cpu *c)
 bool priv_cli(struct cpu *c)
 {
     unsigned iopl = cpu_iopl(c);
-    return check(c, RS_RULE_INSN_CLI_IOPL, priv_cli_judge(c->cpl, iopl), cpu_rip(c), c->cpl, iopl, 0);
+    return check(c, RS_RULE_INSN_CLI_IOPL, priv_cli_judge(c->cpl, iopl), cpu_rip(c), c->cpl, iopl,
+                 0);
 }
 
 bool priv_umip(struct cpu *c)
 {
-    return check(c, RS_RULE_INSN_UMIP, priv_umip_judge(c->cpl, c->cr4), cpu_rip(c), c->cpl, c->cr4, 0);
+    return check(c, RS_RULE_INSN_UMIP, priv_umip_judge(c->cpl, c->cr4), cpu_rip(c), c->cpl, c->cr4,
+                 0);
 }
 
 #define TSS_IO_BASE 102u
@@ -139,8 +141,8 @@ bool priv_io(struct cpu *c, uint16_t port, unsigned n)
 
     if (priv_iopl_judge(c->cpl, iopl)) return check(c, RS_RULE_IO_IOPL, true, port, who, 0, 0);
     if (!io_map_base(c, &base)) return false;
-    if (!check(c, RS_RULE_IO_IOPL, priv_io_map_judge(&c->seg[SEG_TR], base, port, &offset), port, who,
-               (uint64_t)base << 16, 0))
+    if (!check(c, RS_RULE_IO_IOPL, priv_io_map_judge(&c->seg[SEG_TR], base, port, &offset), port,
+               who, (uint64_t)base << 16, 0))
         return false;
     if (!mem_read_sys(c, c->seg[SEG_TR].base + offset, 2, &map)) return false;
     return check(c, RS_RULE_IO_BITMAP, priv_io_bits_judge((uint16_t)map, port, n), port, who,

@@ -25,8 +25,8 @@ enum step gap(struct cpu *c, const char *what);
 
 /** A judge's several rules at once: each rule of the list up to the broken one goes through check().
  *  Returns broken == RS_RULE_NONE. */
-bool checks_report(struct cpu *c, const uint16_t *rules, unsigned n, enum rs_rule broken, uint64_t subject,
-                   uint64_t in1, uint64_t in2, uint32_t error);
+bool checks_report(struct cpu *c, const uint16_t *rules, unsigned n, enum rs_rule broken,
+                   uint64_t subject, uint64_t in1, uint64_t in2, uint32_t error);
 static inline bool checks(struct cpu *c, const uint16_t *rules, unsigned n, enum rs_rule broken,
                           uint64_t subject, uint64_t in1, uint64_t in2, uint32_t error)
 {
@@ -34,7 +34,8 @@ static inline bool checks(struct cpu *c, const uint16_t *rules, unsigned n, enum
     return checks_report(c, rules, n, broken, subject, in1, in2, error);
 }
 #define CHECKS(c, rules, broken, subject, in1, in2, error)                                         \
-    checks((c), (rules), sizeof(rules) / sizeof((rules)[0]), (broken), (subject), (in1), (in2), (error))
+    checks((c), (rules), sizeof(rules) / sizeof((rules)[0]), (broken), (subject), (in1), (in2),    \
+           (error))
 
 /* ---- descriptors (segment.c) ------------------------------------------------------------------ */
 
@@ -81,8 +82,8 @@ struct gate {
     uint8_t type; /* enum systype */
     uint8_t dpl, ist, params;
     bool present;
-    bool system;  /* S=0 */
-    bool upper;   /* bits 12:8 of the fourth dword are 0 */
+    bool system; /* S=0 */
+    bool upper;  /* bits 12:8 of the fourth dword are 0 */
 };
 /** @wide a 16-byte gate of IA-32e mode. Pure. */
 struct gate gate_unpack(uint64_t low, uint64_t high, bool wide);
@@ -125,11 +126,13 @@ struct desc_ref {
 /** Is the descriptor within its table? If so where. No rule is reported. */
 bool desc_find(const struct cpu *c, uint16_t selector, unsigned bytes, uint64_t *linear);
 /** Read a descriptor of 8 or 16 bytes; outside its table `rule` refuses. */
-bool desc_read(struct cpu *c, uint16_t selector, unsigned bytes, enum rs_rule rule, struct desc_ref *r);
+bool desc_read(struct cpu *c, uint16_t selector, unsigned bytes, enum rs_rule rule,
+               struct desc_ref *r);
 /** Set the accessed bit (a locked write) unless it is set. */
 bool desc_set_accessed(struct cpu *c, struct desc_ref *r);
 /** Judge a null or real SS for (new) CPL and mode and read it; r is zero for a null one. */
-bool stack_segment_check(struct cpu *c, uint16_t selector, unsigned cpl, bool mode64, struct desc_ref *r);
+bool stack_segment_check(struct cpu *c, uint16_t selector, unsigned cpl, bool mode64,
+                         struct desc_ref *r);
 /** Fill a segment register: no checks. */
 void seg_fill(struct cpu *c, enum seg seg, uint16_t selector, const struct descriptor *d);
 void seg_fill_null(struct cpu *c, enum seg seg, uint16_t selector);
@@ -201,7 +204,8 @@ bool double_fault_judge(const struct fault *first, const struct fault *second);
 /** Tell the ledger. */
 /** Before the first charge of a crossing. */
 void crossing_begin(struct cpu *c);
-void crossing_enter(struct cpu *c, enum rs_crossing how, uint32_t number, unsigned from, uint64_t start);
+void crossing_enter(struct cpu *c, enum rs_crossing how, uint32_t number, unsigned from,
+                    uint64_t start);
 void crossing_leave(struct cpu *c, enum rs_crossing how, unsigned from, uint64_t start);
 
 #endif

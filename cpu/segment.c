@@ -166,7 +166,8 @@ enum rs_rule seg_tss_judge(const struct descriptor *d, uint16_t selector, bool l
 
     if (sel_is_null(selector)) return RS_RULE_TSS_NULL;
     if (selector & SELEC_TI) return RS_RULE_TSS_TI;
-    if ((d->attr & ATTR_S) || !(type == SYS_TSS || (!lma && type == SYS_TSS16))) return RS_RULE_TSS_TYPE;
+    if ((d->attr & ATTR_S) || !(type == SYS_TSS || (!lma && type == SYS_TSS16)))
+        return RS_RULE_TSS_TYPE;
     if (lma && !d->upper) return RS_RULE_TSS_TYPE;
     if (!(d->attr & ATTR_P)) return RS_RULE_TSS_P;
     if (lma && !mmu_canonical(d->base, bits)) return RS_RULE_SYS_BASE_CANON;
@@ -199,7 +200,7 @@ static bool may_see(uint16_t attr, uint16_t selector, unsigned cpl)
 
 /* Sets of system types, by bit. */
 #define TYPES_LAR_LEGACY                                                                           \
-    (1u << SYS_TSS16 | 1u << SYS_LDT | 1u << SYS_TSS16_BUSY | 1u << SYS_CALL16 | 1u << SYS_TASK |   \
+    (1u << SYS_TSS16 | 1u << SYS_LDT | 1u << SYS_TSS16_BUSY | 1u << SYS_CALL16 | 1u << SYS_TASK |  \
      1u << SYS_TSS | 1u << SYS_TSS_BUSY | 1u << SYS_CALL)
 #define TYPES_LAR_LONG (1u << SYS_LDT | 1u << SYS_TSS | 1u << SYS_TSS_BUSY | 1u << SYS_CALL)
 #define TYPES_LSL_LEGACY                                                                           \
@@ -241,7 +242,8 @@ bool desc_find(const struct cpu *c, uint16_t selector, unsigned bytes, uint64_t 
     return seg_table_judge(selector, c->gdtr.limit, true, bytes);
 }
 
-bool desc_read(struct cpu *c, uint16_t selector, unsigned bytes, enum rs_rule rule, struct desc_ref *r)
+bool desc_read(struct cpu *c, uint16_t selector, unsigned bytes, enum rs_rule rule,
+               struct desc_ref *r)
 {
     bool inside = desc_find(c, selector, bytes, &r->linear);
     uint32_t limit = selector & SELEC_TI ? c->seg[SEG_LDTR].limit : c->gdtr.limit;
@@ -263,7 +265,8 @@ bool desc_set_accessed(struct cpu *c, struct desc_ref *r)
 
 void seg_fill(struct cpu *c, enum seg seg, uint16_t selector, const struct descriptor *d)
 {
-    c->seg[seg] = (struct segment){.sel = selector, .attr = d->attr, .limit = d->limit, .base = d->base};
+    c->seg[seg] =
+        (struct segment){.sel = selector, .attr = d->attr, .limit = d->limit, .base = d->base};
     if (ev_wanted(c, RS_EV_SEG)) ev_emit(c, RS_EV_SEG, 0, seg, selector, d->base, d->attr);
 }
 
@@ -289,28 +292,32 @@ void seg_clear_outer(struct cpu *c, unsigned cpl)
 /* ---- loading --------------------------------------------------------------------------------------- */
 
 static const uint16_t data_rules[] = {RS_RULE_SEG_TYPE, RS_RULE_SEG_DPL, RS_RULE_SEG_P};
-static const uint16_t stack_rules[] = {RS_RULE_SS_RPL_CPL, RS_RULE_SS_TYPE, RS_RULE_SS_DPL, RS_RULE_SS_P};
+static const uint16_t stack_rules[] = {RS_RULE_SS_RPL_CPL, RS_RULE_SS_TYPE, RS_RULE_SS_DPL,
+                                       RS_RULE_SS_P};
 /* null and TI are reported before the table is read, so they are not in these two */
 static const uint16_t ldt_rules[] = {RS_RULE_LDT_TYPE, RS_RULE_LDT_P, RS_RULE_SYS_BASE_CANON};
 static const uint16_t tss_rules[] = {RS_RULE_TSS_TYPE, RS_RULE_TSS_P, RS_RULE_SYS_BASE_CANON};
 
 /** stack_segment_check - null: #GP(0) where null is not allowed; index: #GP(sel); seg_stack_judge. */
-bool stack_segment_check(struct cpu *c, uint16_t selector, unsigned cpl, bool mode64, struct desc_ref *r)
+bool stack_segment_check(struct cpu *c, uint16_t selector, unsigned cpl, bool mode64,
+                         struct desc_ref *r)
 {
     if (sel_is_null(selector)) {
         *r = (struct desc_ref){.d.attr = ATTR_UNUSABLE};
-        return check(c, RS_RULE_SS_NULL, seg_stack_null_judge(selector, cpl, mode64), selector, 0, cpl, 0);
+        return check(c, RS_RULE_SS_NULL, seg_stack_null_judge(selector, cpl, mode64), selector, 0,
+                     cpl, 0);
     }
     if (!desc_read(c, selector, 8, RS_RULE_SEG_TABLE, r)) return false;
-    return CHECKS(c, stack_rules, seg_stack_judge(r->d.attr, selector, cpl), selector, r->d.attr, cpl,
-                  sel_error(selector));
+    return CHECKS(c, stack_rules, seg_stack_judge(r->d.attr, selector, cpl), selector, r->d.attr,
+                  cpl, sel_error(selector));
 }
 
 static bool load_stack(struct cpu *c, uint16_t selector)
 {
     struct desc_ref r;
 
-    if (!stack_segment_check(c, selector, c->cpl, cpu_64(c), &r) || !desc_set_accessed(c, &r)) return false;
+    if (!stack_segment_check(c, selector, c->cpl, cpu_64(c), &r) || !desc_set_accessed(c, &r))
+        return false;
     seg_fill(c, SEG_SS, selector, &r.d);
     cpu_mode_changed(c);
     return true;
@@ -325,8 +332,8 @@ static bool load_data(struct cpu *c, enum seg seg, uint16_t selector)
         return true;
     }
     if (!desc_read(c, selector, 8, RS_RULE_SEG_TABLE, &r)) return false;
-    if (!CHECKS(c, data_rules, seg_data_judge(r.d.attr, selector, c->cpl), selector, r.d.attr, c->cpl,
-                sel_error(selector)))
+    if (!CHECKS(c, data_rules, seg_data_judge(r.d.attr, selector, c->cpl), selector, r.d.attr,
+                c->cpl, sel_error(selector)))
         return false;
     if (!desc_set_accessed(c, &r)) return false;
     seg_fill(c, seg, selector, &r.d);
@@ -345,10 +352,12 @@ static bool load_ldt(struct cpu *c, uint16_t selector)
         seg_fill_null(c, SEG_LDTR, selector);
         return true;
     }
-    if (!check(c, RS_RULE_LDT_TI, !(selector & SELEC_TI), selector, 0, 0, sel_error(selector))) return false;
+    if (!check(c, RS_RULE_LDT_TI, !(selector & SELEC_TI), selector, 0, 0, sel_error(selector)))
+        return false;
     if (!desc_read(c, selector, system_bytes(c), RS_RULE_SEG_TABLE, &r)) return false;
     broken = seg_ldt_judge(&r.d, selector, cpu_long(c), c->features->linear_bits);
-    if (!CHECKS(c, ldt_rules, broken, selector, r.d.attr, c->cpl, sel_error(selector))) return false;
+    if (!CHECKS(c, ldt_rules, broken, selector, r.d.attr, c->cpl, sel_error(selector)))
+        return false;
     seg_fill(c, SEG_LDTR, selector, &r.d);
     return true;
 }
@@ -360,10 +369,12 @@ static bool load_tss(struct cpu *c, uint16_t selector)
     enum rs_rule broken;
 
     if (!check(c, RS_RULE_TSS_NULL, !sel_is_null(selector), selector, 0, 0, 0)) return false;
-    if (!check(c, RS_RULE_TSS_TI, !(selector & SELEC_TI), selector, 0, 0, sel_error(selector))) return false;
+    if (!check(c, RS_RULE_TSS_TI, !(selector & SELEC_TI), selector, 0, 0, sel_error(selector)))
+        return false;
     if (!desc_read(c, selector, system_bytes(c), RS_RULE_SEG_TABLE, &r)) return false;
     broken = seg_tss_judge(&r.d, selector, cpu_long(c), c->features->linear_bits);
-    if (!CHECKS(c, tss_rules, broken, selector, r.d.attr, c->cpl, sel_error(selector))) return false;
+    if (!CHECKS(c, tss_rules, broken, selector, r.d.attr, c->cpl, sel_error(selector)))
+        return false;
     r.d.attr |= SYS_TSS16_BUSY ^ SYS_TSS16;
     if (!mem_write_sys(c, r.linear + 5, 1, r.d.attr & 0xff)) return false;
     seg_fill(c, SEG_TR, selector, &r.d);

@@ -24,7 +24,8 @@ void crossing_begin(struct cpu *c)
     if (c->crossings && c->crossings->begin) c->crossings->begin(c->crossings->ctx, c);
 }
 
-void crossing_enter(struct cpu *c, enum rs_crossing how, uint32_t number, unsigned from, uint64_t start)
+void crossing_enter(struct cpu *c, enum rs_crossing how, uint32_t number, unsigned from,
+                    uint64_t start)
 {
     if (c->crossings) c->crossings->enter(c->crossings->ctx, c, how, number, from, start);
 }
@@ -44,7 +45,10 @@ enum step arrive(struct cpu *c, unsigned cpl, uint64_t rip)
 
 /* ---- parts ---------------------------------------------------------------------------------------------- */
 
-static bool code_is_64(const struct cpu *c, uint16_t attr) { return cpu_long(c) && (attr & ATTR_L); }
+static bool code_is_64(const struct cpu *c, uint16_t attr)
+{
+    return cpu_long(c) && (attr & ATTR_L);
+}
 
 bool target_check(struct cpu *c, uint64_t rip, uint16_t attr, uint32_t limit)
 {
@@ -63,7 +67,8 @@ bool tss_stack_64(struct cpu *c, uint32_t offset, uint64_t *rsp)
     const struct segment *tss = &c->seg[SEG_TR];
     bool ok = !(tss->attr & ATTR_UNUSABLE) && offset + 7 <= tss->limit;
 
-    if (!check(c, RS_RULE_TSS_LIMIT, ok, tss->sel, tss->attr, tss->limit, sel_error(tss->sel))) return false;
+    if (!check(c, RS_RULE_TSS_LIMIT, ok, tss->sel, tss->attr, tss->limit, sel_error(tss->sel)))
+        return false;
     return mem_read_sys(c, tss->base + offset, 8, rsp);
 }
 
@@ -80,13 +85,14 @@ static uint64_t stack_join(const struct cpu *c, uint64_t sp, uint16_t attr, bool
     return attr & ATTR_DB ? (uint32_t)sp : (c->gpr[R_RSP] & ~0xffffull) | (uint16_t)sp;
 }
 
-static const uint16_t code_rules[] = {RS_RULE_CS_TYPE, RS_RULE_CS_LD, RS_RULE_CS_RPL, RS_RULE_CS_DPL,
-                                      RS_RULE_CS_P};
+static const uint16_t code_rules[] = {RS_RULE_CS_TYPE, RS_RULE_CS_LD, RS_RULE_CS_RPL,
+                                      RS_RULE_CS_DPL, RS_RULE_CS_P};
 static const uint16_t return_rules[] = {RS_RULE_CS_TYPE, RS_RULE_CS_LD, RS_RULE_CS_RETURN_RPL,
                                         RS_RULE_CS_RETURN_DPL, RS_RULE_CS_P};
-static const uint16_t gate_rules[] = {RS_RULE_CALL_GATE_UPPER, RS_RULE_CALL_GATE_DPL, RS_RULE_CALL_GATE_P};
-static const uint16_t gate_code_rules[] = {RS_RULE_GATE_CS_TYPE, RS_RULE_GATE_CS_DPL, RS_RULE_GATE_CS_L,
-                                           RS_RULE_GATE_CS_P};
+static const uint16_t gate_rules[] = {RS_RULE_CALL_GATE_UPPER, RS_RULE_CALL_GATE_DPL,
+                                      RS_RULE_CALL_GATE_P};
+static const uint16_t gate_code_rules[] = {RS_RULE_GATE_CS_TYPE, RS_RULE_GATE_CS_DPL,
+                                           RS_RULE_GATE_CS_L, RS_RULE_GATE_CS_P};
 
 /* Null: #GP(0). Index: #GP(sel). */
 static bool code_read(struct cpu *c, uint16_t selector, struct desc_ref *r)
@@ -124,8 +130,8 @@ static bool probe_return(struct cpu *c, unsigned size)
  * Direct transfer: seg_code_judge; CALL: room on the stack, #SS(0); target beyond the limit or not
  * canonical, #GP(0). CPL stays; CS.RPL becomes CPL.
  */
-static enum step transfer_direct(struct cpu *c, uint16_t selector, uint64_t rip, unsigned size, bool call,
-                                 struct desc_ref *r)
+static enum step transfer_direct(struct cpu *c, uint16_t selector, uint64_t rip, unsigned size,
+                                 bool call, struct desc_ref *r)
 {
     if (!CHECKS(c, code_rules, seg_code_judge(r->d.attr, selector, c->cpl, cpu_long(c)), selector,
                 r->d.attr, c->cpl, sel_error(selector)))
@@ -201,20 +207,23 @@ static enum step transfer_gate(struct cpu *c, uint16_t selector, bool call)
     if (!CHECKS(c, gate_rules, gate_call_judge(&g, selector, c->cpl), selector, at.d.attr, c->cpl,
                 sel_error(selector)))
         return STEP_FAULT;
-    if (!check(c, RS_RULE_GATE_CS_NULL, !sel_is_null(g.selector), g.selector, 0, 0, 0)) return STEP_FAULT;
+    if (!check(c, RS_RULE_GATE_CS_NULL, !sel_is_null(g.selector), g.selector, 0, 0, 0))
+        return STEP_FAULT;
     if (!desc_read(c, g.selector, 8, RS_RULE_SEG_TABLE, &r)) return STEP_FAULT;
-    if (!CHECKS(c, gate_code_rules, gate_code_judge(r.d.attr, c->cpl, true), g.selector, r.d.attr, c->cpl,
-                sel_error(g.selector)))
+    if (!CHECKS(c, gate_code_rules, gate_code_judge(r.d.attr, c->cpl, true), g.selector, r.d.attr,
+                c->cpl, sel_error(g.selector)))
         return STEP_FAULT;
 
     bool same = attr_is_conforming(r.d.attr) || attr_dpl(r.d.attr) == c->cpl;
-    if (!call && !check(c, RS_RULE_CALL_GATE_JMP, same, g.selector, r.d.attr, c->cpl, sel_error(g.selector)))
+    if (!call &&
+        !check(c, RS_RULE_CALL_GATE_JMP, same, g.selector, r.d.attr, c->cpl, sel_error(g.selector)))
         return STEP_FAULT;
     return same ? gate_transfer_same(c, &g, 8, call, &r) : gate_call_inner(c, &g, &r);
 }
 
 /* What a system descriptor means to a far JMP or CALL. */
-static enum step transfer_system(struct cpu *c, uint16_t selector, bool call, const struct desc_ref *r)
+static enum step transfer_system(struct cpu *c, uint16_t selector, bool call,
+                                 const struct desc_ref *r)
 {
     unsigned type = attr_system(r->d.attr);
 
@@ -222,7 +231,8 @@ static enum step transfer_system(struct cpu *c, uint16_t selector, bool call, co
         if (type == SYS_CALL) return transfer_gate(c, selector, call);
     } else {
         if (type == SYS_CALL || type == SYS_CALL16) return gap(c, "call gate outside IA-32e mode");
-        if (type == SYS_TASK || type == SYS_TSS || type == SYS_TSS16) return gap(c, "hardware task switch");
+        if (type == SYS_TASK || type == SYS_TSS || type == SYS_TSS16)
+            return gap(c, "hardware task switch");
     }
     check(c, RS_RULE_CS_TYPE, false, selector, r->d.attr, c->cpl, sel_error(selector));
     return STEP_FAULT;
@@ -257,8 +267,8 @@ struct frame {
 static bool return_code_check(struct cpu *c, struct frame *f)
 {
     if (!code_read(c, f->cs, &f->code)) return false;
-    if (!CHECKS(c, return_rules, seg_return_judge(f->code.d.attr, f->cs, c->cpl, cpu_long(c)), f->cs,
-                f->code.d.attr, c->cpl, sel_error(f->cs)))
+    if (!CHECKS(c, return_rules, seg_return_judge(f->code.d.attr, f->cs, c->cpl, cpu_long(c)),
+                f->cs, f->code.d.attr, c->cpl, sel_error(f->cs)))
         return false;
     f->cpl = sel_rpl(f->cs);
     f->outer = f->cpl > c->cpl;
@@ -276,7 +286,8 @@ static bool read_stack_pair(struct cpu *c, unsigned offset, unsigned size, struc
 {
     uint64_t ss;
 
-    if (!stack_peek(c, offset, size, &f->rsp) || !stack_peek(c, offset + size, size, &ss)) return false;
+    if (!stack_peek(c, offset, size, &f->rsp) || !stack_peek(c, offset + size, size, &ss))
+        return false;
     f->ss = (uint16_t)ss;
     return true;
 }

@@ -16,15 +16,35 @@
 #include <string.h>
 
 enum {
-    CODE = 0x100000, TABLES = 0x200000, GDT = 0x210000, IDT = 0x211000, TSS = 0x212000, LDT = 0x213000,
-    STACK0 = 0x220000, STACK1 = 0x228000, IST1 = 0x230000, STACK3 = 0x240000, DATA = 0x250000,
-    HANDLER = 0x300000, TARGET = 0x310000, GUARD = 0x400000
+    CODE = 0x100000,
+    TABLES = 0x200000,
+    GDT = 0x210000,
+    IDT = 0x211000,
+    TSS = 0x212000,
+    LDT = 0x213000,
+    STACK0 = 0x220000,
+    STACK1 = 0x228000,
+    IST1 = 0x230000,
+    STACK3 = 0x240000,
+    DATA = 0x250000,
+    HANDLER = 0x300000,
+    TARGET = 0x310000,
+    GUARD = 0x400000
 };
 
 /* Selectors. */
 enum {
-    S_CODE = 0x08, S_DATA = 0x10, S_CODE3_32 = 0x18, S_DATA3 = 0x20, S_CODE3 = 0x28, S_TSS = 0x30,
-    S_CODE_32 = 0x40, S_GATE = 0x48, S_LDT = 0x58, S_FREE = 0x68, S_END = 0x80
+    S_CODE = 0x08,
+    S_DATA = 0x10,
+    S_CODE3_32 = 0x18,
+    S_DATA3 = 0x20,
+    S_CODE3 = 0x28,
+    S_TSS = 0x30,
+    S_CODE_32 = 0x40,
+    S_GATE = 0x48,
+    S_LDT = 0x58,
+    S_FREE = 0x68,
+    S_END = 0x80
 };
 
 #define D_CODE64 0x00af9b000000ffffull
@@ -36,7 +56,7 @@ enum {
 #define D_ACCESSED (1ull << 40)
 #define D_CONFORMING (1ull << 42)
 #define D_SYSTEM(type, base, limit)                                                                \
-    ((uint64_t)(limit) | ((uint64_t)(base) & 0xffffff) << 16 | (uint64_t)(type) << 40 | D_P |       \
+    ((uint64_t)(limit) | ((uint64_t)(base)&0xffffff) << 16 | (uint64_t)(type) << 40 | D_P |        \
      ((uint64_t)(base) >> 24 & 0xff) << 56)
 
 struct ring {
@@ -44,11 +64,11 @@ struct ring {
     bool prot32;
     struct rs_stop_info stop;
     /* of the last try */
-    int vector;          /* whose handler was reached, -1 none */
-    unsigned faults;     /* FAULT events */
+    int vector;      /* whose handler was reached, -1 none */
+    unsigned faults; /* FAULT events */
     unsigned fault_vector;
     uint64_t fault_error;
-    unsigned rule;       /* of the first refusal */
+    unsigned rule; /* of the first refusal */
     unsigned crossings;
     struct rs_event cross;
 };
@@ -101,11 +121,11 @@ static inline void gdt(struct ring *r, unsigned selector, uint64_t descriptor)
 }
 
 /* A gate of the IDT: type, DPL, IST. */
-static inline void idt(struct ring *r, unsigned vector, unsigned selector, uint64_t offset, unsigned type,
-                       unsigned dpl, unsigned ist)
+static inline void idt(struct ring *r, unsigned vector, unsigned selector, uint64_t offset,
+                       unsigned type, unsigned dpl, unsigned ist)
 {
-    uint64_t low = (offset & 0xffff) | (uint64_t)selector << 16 | (uint64_t)ist << 32 | (uint64_t)type << 40 |
-                   (uint64_t)dpl << 45 | D_P | (offset & 0xffff0000) << 32;
+    uint64_t low = (offset & 0xffff) | (uint64_t)selector << 16 | (uint64_t)ist << 32 |
+                   (uint64_t)type << 40 | (uint64_t)dpl << 45 | D_P | (offset & 0xffff0000) << 32;
 
     poke(r, IDT + vector * (r->prot32 ? 8 : 16), low, 8);
     if (!r->prot32) poke(r, IDT + vector * 16 + 8, offset >> 32, 8);
@@ -113,8 +133,8 @@ static inline void idt(struct ring *r, unsigned vector, unsigned selector, uint6
 
 static inline uint64_t handler(unsigned vector) { return HANDLER + 16 * vector; }
 
-static inline void segment(struct ring *r, unsigned index, unsigned sel, uint64_t base, uint64_t limit,
-                           unsigned attr)
+static inline void segment(struct ring *r, unsigned index, unsigned sel, uint64_t base,
+                           uint64_t limit, unsigned attr)
 {
     reg(r, RS_REG_ES + index, sel);
     reg(r, RS_REG_ES_BASE + index, base);
@@ -182,7 +202,8 @@ static inline struct ring *ring_new_cpu(bool prot32, const char *cpu)
     config.mem_bytes = 16u << 20;
     config.cpu = cpu;
     ck_assert_msg(rs_create(&config, &r->m, error, sizeof error) == RS_OK, "%s", error);
-    ck_assert_int_eq(rs_load_flat(r->m, nop, 1, CODE, CODE, prot32 ? RS_FLAT_PROT32 : RS_FLAT_LONG64, TABLES),
+    ck_assert_int_eq(rs_load_flat(r->m, nop, 1, CODE, CODE,
+                                  prot32 ? RS_FLAT_PROT32 : RS_FLAT_LONG64, TABLES),
                      RS_OK);
     r->prot32 = prot32;
     if (!prot32) { /* the identity map is the user's too */

@@ -256,7 +256,8 @@ START_TEST(delivery_from_compatibility_mode_pushes_a_64_bit_frame)
 {
     struct ring *r = at(3);
 
-    segment(r, I_CS, S_CODE3_32 | 3, 0, 0xffffffff, ATTR_G | ATTR_DB | ATTR_P | ATTR_S | 11 | 3u << 5);
+    segment(r, I_CS, S_CODE3_32 | 3, 0, 0xffffffff,
+            ATTR_G | ATTR_DB | ATTR_P | ATTR_S | 11 | 3u << 5);
     TRY(r, INT(0x80));
     ALLOWED(r);
     ck_assert_uint_eq(slot(r, 0), CODE + 2);
@@ -328,8 +329,9 @@ START_TEST(checks_54_a_fault_while_delivering_a_double_fault_is_shutdown_told_as
     poke(r, IDT + VEC_DF * 16 + 5, 0x0e, 1);
     TRY(r, 0xfa);
     ck_assert_int_eq(r->stop.reason, RS_STOP_TRIPLE_FAULT);
-    ck_assert_msg(strstr(r->stop.text, "#GP(0x0) by INSN_CLI_IOPL; delivering it: #NP(0x6b) by GATE_P; "
-                                       "delivering the double fault: #NP(0x43) by GATE_P") != NULL,
+    ck_assert_msg(strstr(r->stop.text,
+                         "#GP(0x0) by INSN_CLI_IOPL; delivering it: #NP(0x6b) by GATE_P; "
+                         "delivering the double fault: #NP(0x43) by GATE_P") != NULL,
                   "%s", r->stop.text);
     ring_free(r);
 }
@@ -338,7 +340,8 @@ END_TEST
 /* ---- IRET ------------------------------------------------------------------------------------------------------------ */
 
 /* An IRETQ frame on the level-0 stack. */
-static void frame(struct ring *r, uint64_t rip, unsigned cs, uint64_t flags, uint64_t rsp, unsigned ss)
+static void frame(struct ring *r, uint64_t rip, unsigned cs, uint64_t flags, uint64_t rsp,
+                  unsigned ss)
 {
     uint64_t words[5] = {rip, cs, flags, rsp, ss};
 
@@ -619,7 +622,8 @@ RUN_TESTS("deliver", checks_56_int_n_needs_a_gate_dpl_not_below_cpl_and_int1_doe
           checks_58_the_frame_is_aligned_to_16_and_holds_ss_and_rsp_at_every_level,
           checks_58_an_ist_switches_stacks_at_the_same_level_too,
           checks_60_interrupt_gates_clear_if_trap_gates_keep_it_both_clear_tf_nt_rf,
-          a_conforming_handler_keeps_the_level, delivery_from_compatibility_mode_pushes_a_64_bit_frame,
+          a_conforming_handler_keeps_the_level,
+          delivery_from_compatibility_mode_pushes_a_64_bit_frame,
           checks_53_a_fault_met_on_the_way_is_served_or_makes_a_double_fault,
           checks_53_a_page_fault_upon_a_page_fault_is_a_double_fault_with_the_second_cr2,
           checks_54_a_fault_while_delivering_a_double_fault_is_shutdown_told_as_a_chain,
@@ -630,5 +634,5 @@ RUN_TESTS("deliver", checks_56_int_n_needs_a_gate_dpl_not_below_cpl_and_int1_doe
           checks_41_an_outer_return_clears_segments_of_inner_levels,
           iret_in_compatibility_mode_to_the_same_level_leaves_ss_alone,
           protected_mode_delivers_through_32_bit_gates_at_both_levels,
-          checks_50_the_tss_must_hold_a_good_stack_for_the_inner_level, protected_mode_says_what_it_lacks,
-          into_and_bound_raise_of_and_br_in_32_bit_code)
+          checks_50_the_tss_must_hold_a_good_stack_for_the_inner_level,
+          protected_mode_says_what_it_lacks, into_and_bound_raise_of_and_br_in_32_bit_code)

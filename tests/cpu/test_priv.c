@@ -13,14 +13,16 @@ static bool in(unsigned i, const char *list) { return list[i] == 'x'; }
 START_TEST(long_mode_takes_64_bit_interrupt_and_trap_gates_alone)
 {
     for (unsigned n = 0; n < 16 * 2 * 4 * 2 * 4 * 2 * 2; n++) {
-        struct gate g = {.type = n & 15, .system = n >> 4 & 1, .dpl = n >> 5 & 3, .present = n >> 7 & 1};
+        struct gate g = {
+            .type = n & 15, .system = n >> 4 & 1, .dpl = n >> 5 & 3, .present = n >> 7 & 1};
         unsigned cpl = n >> 8 & 3;
         bool soft = n >> 10 & 1, lma = n >> 11 & 1;
         enum rs_rule want = RS_RULE_NONE;
 
         if (!g.present) want = RS_RULE_GATE_P;
         if (soft && cpl > g.dpl) want = RS_RULE_GATE_DPL;
-        if (!g.system || !in(g.type, lma ? "..............xx" : ".....xxx......xx")) want = RS_RULE_IDT_TYPE;
+        if (!g.system || !in(g.type, lma ? "..............xx" : ".....xxx......xx"))
+            want = RS_RULE_IDT_TYPE;
         ck_assert_int_eq(gate_idt_judge(&g, lma, soft, cpl), want);
     }
 }
@@ -116,7 +118,8 @@ START_TEST(the_io_map_covers_a_port_if_the_byte_after_it_is_within_the_limit)
     for (unsigned type = 0; type < 16; type++) {
         for (unsigned port = 0; port < 0x10000; port += 7) {
             for (unsigned more = 0; more < 3; more++) {
-                struct segment tss = {.attr = (uint16_t)(ATTR_P | type), .limit = 0x68 + port / 8 + more};
+                struct segment tss = {.attr = (uint16_t)(ATTR_P | type),
+                                      .limit = 0x68 + port / 8 + more};
                 bool want = in(type, ".........x.x....") && more >= 1;
 
                 wrong += priv_io_map_judge(&tss, 0x68, (uint16_t)port, &offset) != want;
@@ -156,13 +159,14 @@ END_TEST
 START_TEST(cr0_goes_where_paging_and_long_mode_allow)
 {
     for (unsigned n = 0; n < 1u << 13; n++) {
-        bool pe = n & 1, nw = n >> 1 & 1, cd = n >> 2 & 1, pg = n >> 3 & 1, was = n >> 4 & 1, lme = n >> 5 & 1;
+        bool pe = n & 1, nw = n >> 1 & 1, cd = n >> 2 & 1, pg = n >> 3 & 1, was = n >> 4 & 1,
+             lme = n >> 5 & 1;
         bool pae = n >> 6 & 1, pcide = n >> 7 & 1, l = n >> 8 & 1, high = n >> 9 & 1;
         unsigned tr = n >> 10 & 7; /* types 1, 3, 9, 11 and others */
         static const uint8_t types[8] = {1, 3, 9, 11, 0, 2, 5, 13};
         bool lma = lme && was;
-        uint64_t value = (pe ? CR0_PE : 0) | (nw ? CR0_NW : 0) | (cd ? CR0_CD : 0) | (pg ? CR0_PG : 0) |
-                         (high ? 1ull << 40 : 0) | CR0_NE;
+        uint64_t value = (pe ? CR0_PE : 0) | (nw ? CR0_NW : 0) | (cd ? CR0_CD : 0) |
+                         (pg ? CR0_PG : 0) | (high ? 1ull << 40 : 0) | CR0_NE;
         struct cr0_inputs in = {.old = was ? CR0_PG | CR0_PE : CR0_PE,
                                 .cr4 = (pae ? CR4_PAE : 0) | (pcide ? CR4_PCIDE : 0),
                                 .efer = (lme ? EFER_LME : 0) | (lma ? EFER_LMA : 0),
@@ -214,8 +218,8 @@ START_TEST(cr4_takes_known_bits_keeps_pae_and_sets_pcide_in_long_mode_with_pcid_
         if (pcide && !was && pcid) want = RS_RULE_CR4_PCIDE_CR3;
         if (pcide && !was && !lma) want = RS_RULE_CR4_PCIDE_LONG;
         if (lma && !pae) want = RS_RULE_CR4_PAE_LONG;
-        ck_assert_int_eq(cr4_judge(value, was ? CR4_PCIDE : 0, known, lma ? EFER_LMA | EFER_LME : EFER_LME,
-                                   pcid ? 0x800 : 0x1000),
+        ck_assert_int_eq(cr4_judge(value, was ? CR4_PCIDE : 0, known,
+                                   lma ? EFER_LMA | EFER_LME : EFER_LME, pcid ? 0x800 : 0x1000),
                          want);
     }
 }
@@ -276,7 +280,8 @@ START_TEST(checks_54_interrupts_and_int_n_are_benign_whatever_their_vector)
 
     for (unsigned i = 0; i < sizeof klasses; i++) {
         for (unsigned v = 0; v < 32; v++) {
-            struct fault first = {.vector = (uint8_t)v, .klass = klasses[i]}, gp = {.vector = VEC_GP};
+            struct fault first = {.vector = (uint8_t)v, .klass = klasses[i]},
+                         gp = {.vector = VEC_GP};
             ck_assert(!double_fault_judge(&first, &gp));
         }
     }
@@ -326,9 +331,11 @@ START_TEST(no_two_features_share_a_cpuid_bit_or_a_name)
 {
     for (unsigned i = 0; i < FEAT_COUNT; i++) {
         for (unsigned j = 0; j < i; j++) {
-            const struct feature_row *a = feature_row((enum feature)i), *b = feature_row((enum feature)j);
+            const struct feature_row *a = feature_row((enum feature)i),
+                                     *b = feature_row((enum feature)j);
             ck_assert_str_ne(a->name, b->name);
-            ck_assert(a->leaf != b->leaf || a->sub != b->sub || a->reg != b->reg || a->bit != b->bit);
+            ck_assert(a->leaf != b->leaf || a->sub != b->sub || a->reg != b->reg ||
+                      a->bit != b->bit);
         }
     }
 }
@@ -340,7 +347,8 @@ RUN_TESTS("priv", long_mode_takes_64_bit_interrupt_and_trap_gates_alone,
           privileged_instructions_are_for_level_0, cli_and_ports_are_for_levels_up_to_iopl,
           one_cr4_bit_each_decides_umip_tsd_pce_and_fsgsbase,
           the_io_map_covers_a_port_if_the_byte_after_it_is_within_the_limit,
-          every_bit_of_a_port_access_must_be_0_in_the_map, cr0_goes_where_paging_and_long_mode_allow,
+          every_bit_of_a_port_access_must_be_0_in_the_map,
+          cr0_goes_where_paging_and_long_mode_allow,
           cr3_has_no_bits_above_maxphyaddr_but_the_command_bit_of_pcide,
           cr4_takes_known_bits_keeps_pae_and_sets_pcide_in_long_mode_with_pcid_0,
           efer_keeps_lme_while_paging_and_ignores_lma, the_pat_holds_six_memory_types,

@@ -18,8 +18,12 @@ struct shape {
 
 static struct shape shape_of(unsigned n)
 {
-    struct shape k = {.type = n & 15, .s = n >> 4 & 1, .dpl = n >> 5 & 3, .p = n >> 7 & 1,
-                      .l = n >> 8 & 1, .d = n >> 9 & 1};
+    struct shape k = {.type = n & 15,
+                      .s = n >> 4 & 1,
+                      .dpl = n >> 5 & 3,
+                      .p = n >> 7 & 1,
+                      .l = n >> 8 & 1,
+                      .d = n >> 9 & 1};
 
     k.attr = (uint16_t)(k.type | (unsigned)k.s << 4 | k.dpl << 5 | (unsigned)k.p << 7 |
                         (unsigned)k.l << 13 | (unsigned)k.d << 14);
@@ -52,7 +56,8 @@ START_TEST(data_segments_need_readable_types_and_a_dpl_not_below_cpl_or_rpl)
         if (!k.p) want = RS_RULE_SEG_P;
         if (!code && k.dpl < worse(cpl, sel & 3)) want = RS_RULE_SEG_DPL;
         if (!k.s || !in(k.type, READABLE)) want = RS_RULE_SEG_TYPE;
-        ck_assert_msg(got == want, "attr %x sel %x cpl %u: %d, not %d", k.attr, sel, cpl, got, want);
+        ck_assert_msg(got == want, "attr %x sel %x cpl %u: %d, not %d", k.attr, sel, cpl, got,
+                      want);
     }
 }
 END_TEST
@@ -163,10 +168,14 @@ START_TEST(lar_and_lsl_answer_for_the_types_of_their_tables)
     {
         bool visible = (k.s && in(k.type, CONFORMING)) || worse(cpl, sel & 3) <= k.dpl;
 
-        ck_assert_int_eq(seg_lar_judge(k.attr, sel, cpl, false), visible && (k.s || in(k.type, LAR_LEGACY)));
-        ck_assert_int_eq(seg_lar_judge(k.attr, sel, cpl, true), visible && (k.s || in(k.type, LAR_LONG)));
-        ck_assert_int_eq(seg_lsl_judge(k.attr, sel, cpl, false), visible && (k.s || in(k.type, LSL_LEGACY)));
-        ck_assert_int_eq(seg_lsl_judge(k.attr, sel, cpl, true), visible && (k.s || in(k.type, LSL_LONG)));
+        ck_assert_int_eq(seg_lar_judge(k.attr, sel, cpl, false),
+                         visible && (k.s || in(k.type, LAR_LEGACY)));
+        ck_assert_int_eq(seg_lar_judge(k.attr, sel, cpl, true),
+                         visible && (k.s || in(k.type, LAR_LONG)));
+        ck_assert_int_eq(seg_lsl_judge(k.attr, sel, cpl, false),
+                         visible && (k.s || in(k.type, LSL_LEGACY)));
+        ck_assert_int_eq(seg_lsl_judge(k.attr, sel, cpl, true),
+                         visible && (k.s || in(k.type, LSL_LONG)));
     }
 }
 END_TEST
@@ -177,8 +186,10 @@ START_TEST(verr_wants_readable_and_verw_writable_segments_that_are_visible)
     {
         bool visible = (k.s && in(k.type, CONFORMING)) || worse(cpl, sel & 3) <= k.dpl;
 
-        ck_assert_int_eq(seg_verify_judge(k.attr, sel, cpl, false), k.s && in(k.type, READABLE) && visible);
-        ck_assert_int_eq(seg_verify_judge(k.attr, sel, cpl, true), k.s && in(k.type, WRITABLE) && visible);
+        ck_assert_int_eq(seg_verify_judge(k.attr, sel, cpl, false),
+                         k.s && in(k.type, READABLE) && visible);
+        ck_assert_int_eq(seg_verify_judge(k.attr, sel, cpl, true),
+                         k.s && in(k.type, WRITABLE) && visible);
     }
 }
 END_TEST
@@ -191,7 +202,8 @@ START_TEST(lldt_takes_a_present_ldt_of_the_gdt)
         struct shape k = shape_of(n & 0xff);
         bool ti = n >> 8 & 1, lma = n >> 9 & 1, upper = n >> 10 & 1;
         for (unsigned canonical = 0; canonical < 2; canonical++) {
-            struct descriptor d = {.attr = k.attr, .upper = upper,
+            struct descriptor d = {.attr = k.attr,
+                                   .upper = upper,
                                    .base = canonical ? 0xffff800000000000u : 0x800000000000u};
             enum rs_rule want = RS_RULE_NONE;
 
@@ -212,14 +224,16 @@ START_TEST(ltr_takes_a_present_available_tss_of_the_gdt)
         bool ti = n >> 8 & 1, lma = n >> 9 & 1, upper = n >> 10 & 1, null = n >> 11 & 1;
         uint16_t sel = (uint16_t)((null ? 0 : 0x28) | (ti ? 4 : 0) | 3);
         for (unsigned canonical = 0; canonical < 2; canonical++) {
-            struct descriptor d = {.attr = k.attr, .upper = upper,
+            struct descriptor d = {.attr = k.attr,
+                                   .upper = upper,
                                    .base = canonical ? 0x7fffffffffffu : 0xffff7fffffffffffu};
             enum rs_rule want = RS_RULE_NONE;
 
             if (lma && !canonical) want = RS_RULE_SYS_BASE_CANON;
             if (!k.p) want = RS_RULE_TSS_P;
             if (lma && !upper) want = RS_RULE_TSS_TYPE;
-            if (k.s || !in(k.type, lma ? ".........x......" : ".x.......x......")) want = RS_RULE_TSS_TYPE;
+            if (k.s || !in(k.type, lma ? ".........x......" : ".x.......x......"))
+                want = RS_RULE_TSS_TYPE;
             if (ti) want = RS_RULE_TSS_TI;
             if (null && !ti) want = RS_RULE_TSS_NULL;
             ck_assert_int_eq(seg_tss_judge(&d, sel, lma, 48), want);

@@ -19,20 +19,20 @@ START_TEST(checks_86_privileged_instructions_are_refused_before_any_operand_chec
 {
     static const struct {
         uint8_t bytes[4], n;
-    } list[] = {{{0xf4}, 1},             /* HLT */
-                {{0x0f, 0x22, 0xd8}, 3}, /* MOV CR3, RAX */
-                {{0x0f, 0x20, 0xc0}, 3}, /* MOV RAX, CR0 */
-                {{0x0f, 0x23, 0xf8}, 3}, /* MOV DR7, RAX */
-                {{0x0f, 0x01, 0x10}, 3}, /* LGDT [RAX]: RAX is not canonical */
-                {{0x0f, 0x01, 0x38}, 3}, /* INVLPG [RAX] */
-                {{0x0f, 0x00, 0xd0}, 3}, /* LLDT AX */
-                {{0x0f, 0x00, 0xd8}, 3}, /* LTR AX */
-                {{0x0f, 0x30}, 2},       /* WRMSR */
-                {{0x0f, 0x32}, 2},       /* RDMSR */
-                {{0x0f, 0x06}, 2},       /* CLTS */
-                {{0x0f, 0x01, 0xf0}, 3}, /* LMSW AX */
-                {{0x0f, 0x09}, 2},       /* WBINVD */
-                {{0x0f, 0x08}, 2},       /* INVD */
+    } list[] = {{{0xf4}, 1},              /* HLT */
+                {{0x0f, 0x22, 0xd8}, 3},  /* MOV CR3, RAX */
+                {{0x0f, 0x20, 0xc0}, 3},  /* MOV RAX, CR0 */
+                {{0x0f, 0x23, 0xf8}, 3},  /* MOV DR7, RAX */
+                {{0x0f, 0x01, 0x10}, 3},  /* LGDT [RAX]: RAX is not canonical */
+                {{0x0f, 0x01, 0x38}, 3},  /* INVLPG [RAX] */
+                {{0x0f, 0x00, 0xd0}, 3},  /* LLDT AX */
+                {{0x0f, 0x00, 0xd8}, 3},  /* LTR AX */
+                {{0x0f, 0x30}, 2},        /* WRMSR */
+                {{0x0f, 0x32}, 2},        /* RDMSR */
+                {{0x0f, 0x06}, 2},        /* CLTS */
+                {{0x0f, 0x01, 0xf0}, 3},  /* LMSW AX */
+                {{0x0f, 0x09}, 2},        /* WBINVD */
+                {{0x0f, 0x08}, 2},        /* INVD */
                 {{0x0f, 0x01, 0xf8}, 3}}; /* SWAPGS */
     struct ring *r = at(3);
 
@@ -71,8 +71,11 @@ END_TEST
 
 START_TEST(checks_87_umip_hides_the_tables_outside_ring_0_before_memory_is_touched)
 {
-    static const uint8_t list[][3] = {{0x0f, 0x01, 0x00}, {0x0f, 0x01, 0x08}, {0x0f, 0x00, 0x00},
-                                      {0x0f, 0x00, 0x08}, {0x0f, 0x01, 0x20}}; /* SGDT SIDT SLDT STR SMSW */
+    static const uint8_t list[][3] = {{0x0f, 0x01, 0x00},
+                                      {0x0f, 0x01, 0x08},
+                                      {0x0f, 0x00, 0x00},
+                                      {0x0f, 0x00, 0x08},
+                                      {0x0f, 0x01, 0x20}}; /* SGDT SIDT SLDT STR SMSW */
     struct ring *r = at(3);
 
     reg(r, RS_REG_CR4, CR4_PAE | CR4_UMIP);
@@ -206,7 +209,8 @@ START_TEST(checks_79_leaving_and_entering_long_mode_follows_the_manuals_order)
     TRY(r, MOV_CR0);
     ALLOWED(r);
     ck_assert_uint_eq(get(r, RS_REG_EFER), EFER_LME);
-    reg(r, RS_REG_IDTR_LIMIT, 0); /* what follows is refused as a shutdown: no 32-bit IDT is there */
+    reg(r, RS_REG_IDTR_LIMIT,
+        0); /* what follows is refused as a shutdown: no 32-bit IDT is there */
 
     reg(r, RS_REG_CR4, 0);
     reg(r, RS_REG_RIP, CODE);
@@ -335,8 +339,9 @@ static uint64_t rdmsr(struct ring *r, uint32_t index)
 
 START_TEST(checks_83_and_84_msrs_that_are_unknown_or_hold_no_such_value_are_refused)
 {
-    static const uint32_t addresses[] = {MSR_LSTAR, MSR_CSTAR, MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
-                                         MSR_SYSENTER_ESP, MSR_SYSENTER_EIP};
+    static const uint32_t addresses[] = {MSR_LSTAR,       MSR_CSTAR,          MSR_FS_BASE,
+                                         MSR_GS_BASE,     MSR_KERNEL_GS_BASE, MSR_SYSENTER_ESP,
+                                         MSR_SYSENTER_EIP};
     struct ring *r = at(0);
 
     wrmsr(r, 0x12345, 0);
@@ -543,7 +548,8 @@ START_TEST(checks_75_and_76_sysret_refuses_a_non_canonical_rcx_in_ring_0_and_for
     ALLOWED(r);
     ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
     ck_assert_uint_eq(get(r, RS_REG_CS), S_CODE3_32 | 3);
-    ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + I_CS), ATTR_G | ATTR_DB | ATTR_P | ATTR_S | 11 | 3u << 5);
+    ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + I_CS),
+                      ATTR_G | ATTR_DB | ATTR_P | ATTR_S | 11 | 3u << 5);
     again(r, 3);
     TRY(r, 0x48, 0x0f, 0x07);
     REFUSED(r, INSN_CPL0, GP, 0);
@@ -556,7 +562,8 @@ START_TEST(syscall_and_swapgs_do_not_exist_in_compatibility_mode)
     struct ring *r = at(3);
 
     enable_syscall(r);
-    segment(r, I_CS, S_CODE3_32 | 3, 0, 0xffffffff, ATTR_G | ATTR_DB | ATTR_P | ATTR_S | 11 | 3u << 5);
+    segment(r, I_CS, S_CODE3_32 | 3, 0, 0xffffffff,
+            ATTR_G | ATTR_DB | ATTR_P | ATTR_S | 11 | 3u << 5);
     TRY(r, 0x0f, 0x05);
     REFUSED(r, INSN_64, UD, 0);
     ring_free(r);
@@ -669,7 +676,8 @@ START_TEST(checks_71_popf_leaves_iopl_outside_ring_0_and_if_above_iopl)
     poke(r, STACK3, all, 8);
     TRY(r, 0x9d);
     ALLOWED(r);
-    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), all & ~(uint64_t)(RF_IF | RF_IOPL | RF_RF | RF_VM | RF_VIF | RF_VIP));
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS),
+                      all & ~(uint64_t)(RF_IF | RF_IOPL | RF_RF | RF_VM | RF_VIF | RF_VIP));
     ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3 + 8);
     again(r, 3);
     reg(r, RS_REG_RFLAGS, 0x3002);
@@ -678,7 +686,8 @@ START_TEST(checks_71_popf_leaves_iopl_outside_ring_0_and_if_above_iopl)
     again(r, 0);
     poke(r, STACK1, all & ~(uint64_t)RF_TF, 8);
     TRY(r, 0x9d);
-    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), all & ~(uint64_t)(RF_TF | RF_RF | RF_VM | RF_VIF | RF_VIP));
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS),
+                      all & ~(uint64_t)(RF_TF | RF_RF | RF_VM | RF_VIF | RF_VIP));
     again(r, 0);
     reg(r, RS_REG_RFLAGS, 2 | RF_RF | RF_CF);
     TRY(r, 0x9c);
@@ -690,8 +699,10 @@ END_TEST
 RUN_TESTS("system", checks_86_privileged_instructions_are_refused_before_any_operand_check,
           cli_and_sti_are_for_levels_up_to_iopl,
           checks_87_umip_hides_the_tables_outside_ring_0_before_memory_is_touched,
-          checks_109_rdtsc_and_rdpmc_obey_tsd_and_pce, checks_15_stac_and_clac_are_undefined_outside_ring_0,
-          fs_and_gs_bases_need_fsgsbase_and_canonical_values, checks_80_cr0_refuses_impossible_combinations,
+          checks_109_rdtsc_and_rdpmc_obey_tsd_and_pce,
+          checks_15_stac_and_clac_are_undefined_outside_ring_0,
+          fs_and_gs_bases_need_fsgsbase_and_canonical_values,
+          checks_80_cr0_refuses_impossible_combinations,
           checks_79_leaving_and_entering_long_mode_follows_the_manuals_order,
           checks_6_and_30_cr3_and_cr4_keep_their_reserved_bits_0,
           checks_88_lmsw_sets_pe_but_cannot_clear_it_and_smsw_stores_the_wide_cr0,

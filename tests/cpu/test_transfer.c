@@ -253,7 +253,7 @@ START_TEST(checks_45_lar_and_lsl_answer_with_zf_and_never_fault_on_a_selector)
     ck_assert_uint_eq(get(r, RS_REG_RCX), 0x00c0f300);
     WITH(r, 3, S_DATA, 0x0f, 0x02, 0xc8);
     ck_assert(!(get(r, RS_REG_RFLAGS) & RF_ZF)); /* invisible from ring 3 */
-    WITH(r, 3, S_DATA3 | 3, 0x0f, 0x03, 0xc8); /* LSL ECX, EAX */
+    WITH(r, 3, S_DATA3 | 3, 0x0f, 0x03, 0xc8);   /* LSL ECX, EAX */
     ck_assert(get(r, RS_REG_RFLAGS) & RF_ZF);
     ck_assert_uint_eq(get(r, RS_REG_RCX), 0xffffffff);
     WITH(r, 0, S_TSS, 0x0f, 0x03, 0xc8);
@@ -399,8 +399,8 @@ END_TEST
 /* A 64-bit call gate at S_GATE. */
 static void call_gate(struct ring *r, unsigned selector, unsigned dpl, bool present)
 {
-    uint64_t low = (TARGET & 0xffff) | (uint64_t)selector << 16 | (uint64_t)SYS_CALL << 40 | D_DPL(dpl) |
-                   (present ? D_P : 0) | (uint64_t)(TARGET >> 16) << 48;
+    uint64_t low = (TARGET & 0xffff) | (uint64_t)selector << 16 | (uint64_t)SYS_CALL << 40 |
+                   D_DPL(dpl) | (present ? D_P : 0) | (uint64_t)(TARGET >> 16) << 48;
     gdt(r, S_GATE, low);
     gdt(r, S_GATE + 8, 0);
     pointer(r, 0, S_GATE | 3);
@@ -468,12 +468,15 @@ RUN_TESTS("transfer", checks_40_null_data_selectors_load_and_clear_the_base,
           data_segments_are_judged_by_table_type_level_and_presence,
           checks_39_ss_needs_its_own_level_or_is_null_inside_ring_3,
           checks_42_the_accessed_bit_is_set_from_ring_3_in_a_supervisors_table,
-          pop_of_a_bad_selector_leaves_the_stack_pointer, a_32_bit_push_of_a_segment_register_writes_two_bytes,
+          pop_of_a_bad_selector_leaves_the_stack_pointer,
+          a_32_bit_push_of_a_segment_register_writes_two_bytes,
           checks_43_and_44_limits_and_types_are_judged_outside_64_bit_mode,
           checks_47_lldt_and_ltr_judge_null_table_type_and_presence,
           checks_48_lgdt_and_lidt_refuse_a_base_that_is_not_canonical,
           checks_45_lar_and_lsl_answer_with_zf_and_never_fault_on_a_selector,
-          checks_46_arpl_raises_an_rpl_in_32_bit_code, checks_51_far_jumps_are_judged_by_the_target_segment,
-          a_far_call_pushes_cs_and_rip_and_a_far_return_pops_them, far_returns_judge_ss_before_the_target,
+          checks_46_arpl_raises_an_rpl_in_32_bit_code,
+          checks_51_far_jumps_are_judged_by_the_target_segment,
+          a_far_call_pushes_cs_and_rip_and_a_far_return_pops_them,
+          far_returns_judge_ss_before_the_target,
           checks_49_a_call_gate_takes_rsp_from_the_tss_and_nulls_ss,
           protected_mode_jumps_to_compatibility_of_its_own)
