@@ -176,9 +176,10 @@ static void wake(rs_machine *m)
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* With breakpoints the CPU looks up after each instruction and each delivery. The boundary's own
- * interrupt is taken here, just as cpu_run would, so that a handler's first instruction is seen too. */
-static enum cpu_stop step_cpu(rs_machine *m, uint64_t until, const struct goal *goal)
+/* The boundary's own interrupt is taken here, just as cpu_run would, so that whoever wishes to stop at
+ * a delivery, or has a breakpoint on a handler, stops before the handler's first instruction. With
+ * breakpoints the CPU looks up after each instruction and each delivery. */
+static enum cpu_stop go(rs_machine *m, uint64_t until, const struct goal *goal)
 {
     struct cpu *c = &m->cpu;
 
@@ -188,6 +189,7 @@ static enum cpu_stop step_cpu(rs_machine *m, uint64_t until, const struct goal *
     case TAKE_SHUTDOWN: return cpu_undelivered(c);
     case TAKE_NONE: break;
     }
+    if (!m->breaks) return cpu_run(c, until, goal->insns);
     c->request = true;
     return cpu_run(c, until, c->insns + 1);
 }
@@ -198,7 +200,7 @@ static void run_cpu(rs_machine *m, const struct goal *goal)
     uint64_t until = least(least(next_alarm(m), goal->ticks), c->ticks + POLL_TICKS);
 
     c->alarm = next_alarm(m);
-    switch (m->breaks ? step_cpu(m, until, goal) : cpu_run(c, until, goal->insns)) {
+    switch (go(m, until, goal)) {
     case CPU_UNTIL:
     case CPU_INSNS:
     case CPU_REQUEST: break;
