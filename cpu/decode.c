@@ -11,6 +11,7 @@
 
 #include <Zydis/Zydis.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cpu/fast.h"
 #include "cpu/run.h"
@@ -200,9 +201,9 @@ static uint8_t width_of(const ZydisDecodedInstruction *ins, const ZydisDecodedOp
     case ZYDIS_MNEMONIC_OUTSD: case ZYDIS_MNEMONIC_INSD: return 4;
     case ZYDIS_MNEMONIC_OUT: bits = ops[1].size; break; /* OUT port, accumulator */
     case ZYDIS_MNEMONIC_PUSH: case ZYDIS_MNEMONIC_POP: case ZYDIS_MNEMONIC_ENTER: break;
-    case ZYDIS_MNEMONIC_CALL: case ZYDIS_MNEMONIC_JMP: case ZYDIS_MNEMONIC_RET: break;
     default:
-        if (ins->operand_count == 0) break;
+        /* a branch's displacement has a size of its own; the operand size is what EIP is cut to */
+        if (ins->operand_count == 0 || ins->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE) break;
         if (is_reg(&ops[0]) && ops[0].reg.value >= ZYDIS_REGISTER_ES && ops[0].reg.value <= ZYDIS_REGISTER_GS)
             break;
         if (ops[0].size == 8 || ops[0].size == 16 || ops[0].size == 32 || ops[0].size == 64 ||
@@ -623,19 +624,39 @@ static ZydisMachineMode machine_mode(uint32_t ctx, ZydisStackWidth *stack)
     return ctx & CTX_LONG ? ZYDIS_MACHINE_MODE_LONG_COMPAT_16 : ZYDIS_MACHINE_MODE_LEGACY_16;
 }
 
-static void decoder_setup(const struct cpu *c, uint32_t ctx, ZydisDecoder *z)
-{
-    ZydisStackWidth stack;
-    ZydisMachineMode mode = machine_mode(ctx, &stack);
+/* Zydis' decoder as it was last set up, kept by each CPU: contexts change far less often than code is
+ * decoded. */
+struct decoder {
+    uint32_t mode; /* the context bits it was set up for; UINT32_MAX = never */
+    ZydisDecoder z;
+};
 
-    (void)ZydisDecoderInit(z, mode, stack);
+struct decoder *decoder_new(void)
+{
+    struct decoder *d = calloc(1, sizeof(*d));
+
+    if (d != NULL) d->mode = UINT32_MAX;
+    return d;
+}
+
+static const ZydisDecoder *decoder_for(const struct cpu *c, uint32_t ctx)
+{
+    struct decoder *d = c->decoder;
+    uint32_t mode = ctx & (CTX_MODE | CTX_LONG | CTX_SS32 | CTX_REAL);
+    ZydisStackWidth stack;
+
+    if (LIKELY(d->mode == mode)) return &d->z;
+    d->mode = mode;
+    ZydisMachineMode machine = machine_mode(ctx, &stack);
+    (void)ZydisDecoderInit(&d->z, machine, stack);
     /* encodings of absent features fall back to their older meaning: LZCNT to BSR, TZCNT to BSF */
-    (void)ZydisDecoderEnableMode(z, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
-    (void)ZydisDecoderEnableMode(z, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
-    (void)ZydisDecoderEnableMode(z, ZYDIS_DECODER_MODE_LZCNT, cpu_has(c, FEAT_ABM));
-    (void)ZydisDecoderEnableMode(z, ZYDIS_DECODER_MODE_TZCNT, cpu_has(c, FEAT_BMI1));
-    (void)ZydisDecoderEnableMode(z, ZYDIS_DECODER_MODE_WBNOINVD, ZYAN_FALSE);
-    (void)ZydisDecoderEnableMode(z, ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE);
+    (void)ZydisDecoderEnableMode(&d->z, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
+    (void)ZydisDecoderEnableMode(&d->z, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
+    (void)ZydisDecoderEnableMode(&d->z, ZYDIS_DECODER_MODE_LZCNT, cpu_has(c, FEAT_ABM));
+    (void)ZydisDecoderEnableMode(&d->z, ZYDIS_DECODER_MODE_TZCNT, cpu_has(c, FEAT_BMI1));
+    (void)ZydisDecoderEnableMode(&d->z, ZYDIS_DECODER_MODE_WBNOINVD, ZYAN_FALSE);
+    (void)ZydisDecoderEnableMode(&d->z, ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE);
+    return &d->z;
 }
 
 /* branches, and whatever may change how the next bytes are read or who may interrupt */
@@ -667,15 +688,13 @@ static enum decode_status refuse(struct op *op, struct decoded *d, op_fn fn, uns
 enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *bytes, unsigned avail,
                               unsigned page_off, unsigned ip_off, struct op *op, struct decoded *d)
 {
-    ZydisDecoder z;
     ZydisDecodedInstruction ins;
     ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
 
     memset(op, 0, sizeof(*op));
     memset(d, 0, sizeof(*d));
     op->ip_off = (uint16_t)ip_off;
-    decoder_setup(c, ctx, &z);
-    ZyanStatus st = ZydisDecoderDecodeFull(&z, bytes, avail < 15 ? avail : 15, &ins, ops);
+    ZyanStatus st = ZydisDecoderDecodeFull(decoder_for(c, ctx), bytes, avail < 15 ? avail : 15, &ins, ops);
     if (st == ZYDIS_STATUS_NO_MORE_DATA)
         return avail < 15 ? DECODE_MORE : refuse(op, d, op_too_long, 15);
     if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) return refuse(op, d, op_too_long, 15);

@@ -50,6 +50,9 @@ enum decode_status {
 enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *bytes, unsigned avail,
                               unsigned page_off, unsigned ip_off, struct op *op, struct decoded *d);
 
+/** What decoding keeps between calls, owned by the CPU (free() it); NULL without host memory. */
+struct decoder *decoder_new(void);
+
 /** Judge what the decode context decides (SSE and x87 availability), reporting passed rules too. */
 bool decode_priv_check(struct cpu *c, unsigned priv);
 

@@ -54,7 +54,8 @@ bool cpu_init(struct cpu *c, const struct cpu_config *k)
     c->mmu.filter_off = k->reference;
     c->mmu.prices = (struct mmu_prices){k->cost->event[COST_STLB_HIT], k->cost->event[COST_WALK_BASE],
                                         k->cost->event[COST_WALK_STEP], k->cost->event[COST_WALK_SET_AD]};
-    if (!block_cache_init(c)) return false;
+    c->decoder = decoder_new();
+    if (c->decoder == NULL || !block_cache_init(c)) return false;
     k->ram->code_written = block_code_written;
     k->ram->code_ctx = c;
     struct lapic_wires w = {.core = c,
@@ -71,7 +72,9 @@ void cpu_free(struct cpu *c)
     block_cache_free(c);
     mmu_free(&c->mmu);
     free(c->lapic);
+    free(c->decoder);
     c->lapic = NULL;
+    c->decoder = NULL;
 }
 
 void cpu_timer_alarm(struct cpu *c) { lapic_timer_alarm(c->lapic); }

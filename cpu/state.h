@@ -79,6 +79,7 @@ enum cpu_exit {
 struct op;
 struct block;
 struct block_cache;
+struct decoder;
 struct lapic;
 
 struct cpu {
@@ -152,6 +153,7 @@ struct cpu {
     const struct features *features;
     const struct cost *cost;
     struct block_cache *blocks;
+    struct decoder *decoder;
     struct lapic *lapic;
     struct ram *ram;
     struct bus_wire bus;
