@@ -700,7 +700,9 @@ enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *
     if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) return refuse(op, d, op_too_long, 15);
     if (ZYAN_FAILED(st)) return refuse(op, d, op_undefined, 1);
 
-    const struct row *row = row_of[ins.mnemonic] ? &rows[row_of[ins.mnemonic] - 1] : NULL;
+    /* Zydis also knows the VEX forms of POPCNT, LZCNT and TZCNT, which Knights Corner alone had */
+    bool known = row_of[ins.mnemonic] && ins.meta.isa_ext != ZYDIS_ISA_EXT_KNC;
+    const struct row *row = known ? &rows[row_of[ins.mnemonic] - 1] : NULL;
     if (row == NULL || (row->feature != FEAT_NONE && !c->features->on[row->feature])) {
         bool gap = row == NULL && promised(c, &ins);
         op->imm = (int64_t)ins.mnemonic;
