@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "cpu/fast.h"
+#include "cpu/protect.h"
 #include "cpu/run.h"
 
 /* ---- the table -------------------------------------------------------------------------------------- */
@@ -201,6 +202,7 @@ static uint8_t width_of(const ZydisDecodedInstruction *ins, const ZydisDecodedOp
     case ZYDIS_MNEMONIC_OUTSD: case ZYDIS_MNEMONIC_INSD: return 4;
     case ZYDIS_MNEMONIC_OUT: bits = ops[1].size; break; /* OUT port, accumulator */
     case ZYDIS_MNEMONIC_PUSH: case ZYDIS_MNEMONIC_POP: case ZYDIS_MNEMONIC_ENTER: break;
+    case ZYDIS_MNEMONIC_SYSRET: case ZYDIS_MNEMONIC_SYSEXIT: break;
     default:
         /* a branch's displacement has a size of its own; the operand size is what EIP is cut to */
         if (ins->operand_count == 0 || ins->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE) break;
@@ -515,8 +517,10 @@ OP(too_long)
 /* imm = Zydis mnemonic */
 OP(gap)
 {
-    snprintf(c->gap, sizeof(c->gap), "instruction %s", ZydisMnemonicGetString((ZydisMnemonic)o->imm));
-    return STEP_GAP;
+    char what[64];
+
+    snprintf(what, sizeof(what), "instruction %s", ZydisMnemonicGetString((ZydisMnemonic)o->imm));
+    return gap(c, what);
 }
 
 /* SDM 2 "Exception classes": #UD by EM and OSFXSR wins over #NM by TS */
@@ -685,6 +689,19 @@ static enum decode_status refuse(struct op *op, struct decoded *d, op_fn fn, uns
     return DECODE_OK;
 }
 
+/* F3 90 is PAUSE; with REX.B the register is R8 and F3 means nothing, but Zydis says PAUSE all the same.
+ * With its F3 hidden it reads as XCHG. */
+static ZyanStatus decode_bytes(const ZydisDecoder *z, const uint8_t *bytes, unsigned n,
+                               ZydisDecodedInstruction *ins, ZydisDecodedOperand *ops)
+{
+    ZyanStatus st = ZydisDecoderDecodeFull(z, bytes, n, ins, ops);
+    uint8_t copy[15];
+
+    if (ZYAN_FAILED(st) || ins->mnemonic != ZYDIS_MNEMONIC_PAUSE || !ins->raw.rex.B) return st;
+    for (unsigned i = 0; i < ins->length; i++) copy[i] = bytes[i] == 0xf3 ? 0x3e : bytes[i];
+    return ZydisDecoderDecodeFull(z, copy, ins->length, ins, ops);
+}
+
 enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *bytes, unsigned avail,
                               unsigned page_off, unsigned ip_off, struct op *op, struct decoded *d)
 {
@@ -694,7 +711,7 @@ enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *
     memset(op, 0, sizeof(*op));
     memset(d, 0, sizeof(*d));
     op->ip_off = (uint16_t)ip_off;
-    ZyanStatus st = ZydisDecoderDecodeFull(decoder_for(c, ctx), bytes, avail < 15 ? avail : 15, &ins, ops);
+    ZyanStatus st = decode_bytes(decoder_for(c, ctx), bytes, avail < 15 ? avail : 15, &ins, ops);
     if (st == ZYDIS_STATUS_NO_MORE_DATA)
         return avail < 15 ? DECODE_MORE : refuse(op, d, op_too_long, 15);
     if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) return refuse(op, d, op_too_long, 15);
