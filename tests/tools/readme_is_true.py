@@ -15,7 +15,7 @@ LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 def offences(page):
     text = page.read_text(encoding="utf-8")
     for name in sorted(set(COMMAND.findall(text))):
-        path = ROOT / name
+        path = ROOT / name if (ROOT / name).exists() else ROOT / (name + ".py")
         if path.is_dir():
             continue
         if not path.is_file():
