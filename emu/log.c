@@ -25,6 +25,15 @@ void line_add(struct line *l, const char *format, ...)
     if (l->n >= l->size) l->n = l->size - 1;
 }
 
+void line_put(struct line *l, const char *bytes, size_t n)
+{
+    if (l->n + 1 >= l->size) return;
+    if (n > l->size - 1 - l->n) n = l->size - 1 - l->n;
+    memcpy(l->out + l->n, bytes, n);
+    l->n += n;
+    l->out[l->n] = 0;
+}
+
 void line_cycles(struct line *l, uint64_t ticks)
 {
     uint64_t millionths = ticks % TICKS_PER_CYCLE * (1000000 / TICKS_PER_CYCLE);

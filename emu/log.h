@@ -41,6 +41,7 @@ struct line {
     size_t size, n;
 };
 void line_add(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void line_put(struct line *l, const char *bytes, size_t n);
 /** Ticks as cycles: "212", "12.5": exact, no trailing zeros. */
 void line_cycles(struct line *l, uint64_t ticks);
 /** The symbol at or before an address, cut to fit; what is not printable ASCII becomes '?', so that an

@@ -19,12 +19,17 @@ static void add_string(struct line *l, const char *key, const char *value)
         line_add(l, "null");
         return;
     }
-    line_add(l, "\"");
-    for (; *value; value++) {
-        unsigned char ch = (unsigned char)*value;
-        line_add(l, ch == '"' || ch == '\\' ? "\\%c" : "%c", ch);
+    line_put(l, "\"", 1);
+    while (*value) { /* runs of plain characters whole: most of a log is strings */
+        size_t plain = strcspn(value, "\"\\");
+
+        line_put(l, value, plain);
+        value += plain;
+        if (!*value) break;
+        line_put(l, "\\", 1);
+        line_put(l, value++, 1);
     }
-    line_add(l, "\"");
+    line_put(l, "\"", 1);
 }
 
 static void add_number(struct line *l, const char *key, uint64_t value)
