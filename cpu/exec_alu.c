@@ -122,7 +122,7 @@ FOR_WIDTHS(DEF_OPS)
 #define ALU_LOAD(OPN, WB, B, SHAPE, EA)                                                            \
     static const struct op *OPN##_##SHAPE##_##B(struct cpu *c, const struct op *o)                 \
     {                                                                                              \
-        const uint##B##_t *p = mem_hit(c, c->rd, EA(c, o), sizeof(*p));                            \
+        const ua##B *p = mem_hit(c, c->rd, EA(c, o), sizeof(*p));                            \
         if (UNLIKELY(p == NULL)) return op_##OPN##_rm_g_##B(c, o);                                 \
         uint##B##_t r_ = do_##OPN##_##B(c, RD##B(c, o->reg), *p);                                  \
         if (WB) WR##B(c, o->reg, r_);                                                              \
@@ -132,7 +132,7 @@ FOR_WIDTHS(DEF_OPS)
 #define ALU_STORE(OPN, WB, B, SHAPE, EA, SRC, TWIN)                                                \
     static const struct op *OPN##_##SHAPE##_##B(struct cpu *c, const struct op *o)                 \
     {                                                                                              \
-        uint##B##_t *p = mem_hit(c, (WB) ? c->wr : c->rd, EA(c, o), sizeof(*p));                   \
+        ua##B *p = mem_hit(c, (WB) ? c->wr : c->rd, EA(c, o), sizeof(*p));                   \
         if (UNLIKELY(p == NULL)) return op_##OPN##_##TWIN##_##B(c, o);                             \
         uint##B##_t r_ = do_##OPN##_##B(c, *p, (uint##B##_t)(SRC));                                \
         if (WB) *p = r_;                                                                           \
@@ -168,7 +168,7 @@ const op_fn alu_handlers[ALU_COUNT][4][SHAPE_COUNT] = {FOR_ALU(ROW)};
 #define UN_STORE(OPN, B, SHAPE, EA)                                                                \
     static const struct op *OPN##_##SHAPE##_##B(struct cpu *c, const struct op *o)                 \
     {                                                                                              \
-        uint##B##_t *p = mem_hit(c, c->wr, EA(c, o), sizeof(*p));                                  \
+        ua##B *p = mem_hit(c, c->wr, EA(c, o), sizeof(*p));                                  \
         if (UNLIKELY(p == NULL)) return op_##OPN##_m_g_##B(c, o);                                  \
         *p = do_##OPN##_##B(c, *p);                                                                \
         OP_GO(c, o + 1);                                                                           \

@@ -169,7 +169,7 @@ const struct op *op_call_64(struct cpu *c, const struct op *o)
 {
     uint64_t next = c->gpr[R_RIPBASE] + o[1].ip_off, target = next + (uint64_t)o->imm;
     uint64_t sp = c->gpr[R_RSP] - 8;
-    uint64_t *p = mem_hit(c, c->wr, sp, 8);
+    ua64 *p = mem_hit(c, c->wr, sp, 8);
 
     if (UNLIKELY(p == NULL || !IS_CANON(c, target))) return op_call_g(c, o);
     *p = next;
@@ -182,7 +182,7 @@ const struct op *op_call_same(struct cpu *c, const struct op *o)
 {
     uint64_t next = c->gpr[R_RIPBASE] + o[1].ip_off;
     uint64_t sp = c->gpr[R_RSP] - 8;
-    uint64_t *p = mem_hit(c, c->wr, sp, 8);
+    ua64 *p = mem_hit(c, c->wr, sp, 8);
 
     if (UNLIKELY(p == NULL)) return op_call_g(c, o);
     *p = next;
@@ -193,7 +193,7 @@ const struct op *op_call_same(struct cpu *c, const struct op *o)
 const struct op *op_ret_64(struct cpu *c, const struct op *o);
 const struct op *op_ret_64(struct cpu *c, const struct op *o)
 {
-    const uint64_t *p = mem_hit(c, c->rd, c->gpr[R_RSP], 8);
+    const ua64 *p = mem_hit(c, c->rd, c->gpr[R_RSP], 8);
 
     if (UNLIKELY(p == NULL)) return op_ret_g(c, o);
     uint64_t target = *p;
@@ -215,7 +215,7 @@ const struct op *op_jmp_r_64(struct cpu *c, const struct op *o)
     const struct op *NAME(struct cpu *c, const struct op *o);                                      \
     const struct op *NAME(struct cpu *c, const struct op *o)                                       \
     {                                                                                              \
-        const uint64_t *p = mem_hit(c, c->rd, EA(c, o), 8);                                        \
+        const ua64 *p = mem_hit(c, c->rd, EA(c, o), 8);                                        \
         if (UNLIKELY(p == NULL)) return op_jmp_ind(c, o);                                          \
         uint64_t target = *p;                                                                      \
         if (UNLIKELY(!IS_CANON(c, target))) return op_jmp_ind(c, o);                               \
@@ -229,7 +229,7 @@ const struct op *op_call_r_64(struct cpu *c, const struct op *o)
 {
     uint64_t target = c->gpr[o->rm];
     uint64_t sp = c->gpr[R_RSP] - 8;
-    uint64_t *p = mem_hit(c, c->wr, sp, 8);
+    ua64 *p = mem_hit(c, c->wr, sp, 8);
 
     if (UNLIKELY(p == NULL || !IS_CANON(c, target))) return op_call_ind(c, o);
     *p = c->gpr[R_RIPBASE] + o[1].ip_off;

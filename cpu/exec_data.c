@@ -39,7 +39,7 @@
 #define MOV_LOAD(B, SHAPE, EA)                                                                     \
     static const struct op *mov_##SHAPE##_##B(struct cpu *c, const struct op *o)                   \
     {                                                                                              \
-        const uint##B##_t *p = mem_hit(c, c->rd, EA(c, o), sizeof(*p));                            \
+        const ua##B *p = mem_hit(c, c->rd, EA(c, o), sizeof(*p));                            \
         if (UNLIKELY(p == NULL)) return op_mov_rm_g_##B(c, o);                                     \
         WR##B(c, o->reg, *p);                                                                      \
         OP_GO(c, o + 1);                                                                           \
@@ -47,7 +47,7 @@
 #define MOV_STORE(B, SHAPE, EA, SRC, TWIN)                                                         \
     static const struct op *mov_##SHAPE##_##B(struct cpu *c, const struct op *o)                   \
     {                                                                                              \
-        uint##B##_t *p = mem_hit(c, c->wr, EA(c, o), sizeof(*p));                                  \
+        ua##B *p = mem_hit(c, c->wr, EA(c, o), sizeof(*p));                                  \
         if (UNLIKELY(p == NULL)) return op_mov_##TWIN##_##B(c, o);                                 \
         *p = (uint##B##_t)(SRC);                                                                   \
         OP_GO(c, o + 1);                                                                           \
@@ -94,9 +94,9 @@ OP(mov_moffs_store)
 #define MOVX_LOAD(NAME, ST, SB, DB, SHAPE, EA)                                                     \
     static const struct op *NAME##_##SHAPE##_##SB##_##DB(struct cpu *c, const struct op *o)        \
     {                                                                                              \
-        const ST *p = mem_hit(c, c->rd, EA(c, o), sizeof(*p));                                     \
+        const ua##SB *p = mem_hit(c, c->rd, EA(c, o), sizeof(*p));                                 \
         if (UNLIKELY(p == NULL)) return op_##NAME##_rm_g_##SB##_##DB(c, o);                        \
-        WR##DB(c, o->reg, (uint##DB##_t)*p);                                                       \
+        WR##DB(c, o->reg, (uint##DB##_t)(ST)*p);                                                   \
         OP_GO(c, o + 1);                                                                           \
     }
 #define MOVX_SET(NAME, T8, T16, T32)                                                               \
@@ -176,7 +176,7 @@ const struct op *op_push_r_64(struct cpu *c, const struct op *o);
 const struct op *op_push_r_64(struct cpu *c, const struct op *o)
 {
     uint64_t sp = c->gpr[R_RSP] - 8;
-    uint64_t *p = mem_hit(c, c->wr, sp, 8);
+    ua64 *p = mem_hit(c, c->wr, sp, 8);
 
     if (UNLIKELY(p == NULL)) return op_push_r(c, o);
     *p = c->gpr[o->rm];
@@ -187,7 +187,7 @@ const struct op *op_push_i_64(struct cpu *c, const struct op *o);
 const struct op *op_push_i_64(struct cpu *c, const struct op *o)
 {
     uint64_t sp = c->gpr[R_RSP] - 8;
-    uint64_t *p = mem_hit(c, c->wr, sp, 8);
+    ua64 *p = mem_hit(c, c->wr, sp, 8);
 
     if (UNLIKELY(p == NULL)) return op_push_i(c, o);
     *p = (uint64_t)o->imm;
@@ -197,7 +197,7 @@ const struct op *op_push_i_64(struct cpu *c, const struct op *o)
 const struct op *op_pop_r_64(struct cpu *c, const struct op *o);
 const struct op *op_pop_r_64(struct cpu *c, const struct op *o)
 {
-    const uint64_t *p = mem_hit(c, c->rd, c->gpr[R_RSP], 8);
+    const ua64 *p = mem_hit(c, c->rd, c->gpr[R_RSP], 8);
 
     if (UNLIKELY(p == NULL)) return op_pop_r(c, o);
     uint64_t v = *p;

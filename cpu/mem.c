@@ -158,9 +158,9 @@ static inline __attribute__((always_inline)) uint64_t host_read(const void *p, u
 
     switch (n) {
     case 1: return *(const uint8_t *)p;
-    case 2: return *(const uint16_t *)p;
-    case 4: return *(const uint32_t *)p;
-    case 8: return *(const uint64_t *)p;
+    case 2: return *(const ua16 *)p;
+    case 4: return *(const ua32 *)p;
+    case 8: return *(const ua64 *)p;
     default: memcpy(&v, p, n); return v;
     }
 }
@@ -169,9 +169,9 @@ static inline __attribute__((always_inline)) void host_write(void *p, unsigned n
 {
     switch (n) {
     case 1: *(uint8_t *)p = (uint8_t)v; break;
-    case 2: *(uint16_t *)p = (uint16_t)v; break;
-    case 4: *(uint32_t *)p = (uint32_t)v; break;
-    case 8: *(uint64_t *)p = v; break;
+    case 2: *(ua16 *)p = (uint16_t)v; break;
+    case 4: *(ua32 *)p = (uint32_t)v; break;
+    case 8: *(ua64 *)p = v; break;
     default: memcpy(p, &v, n); break;
     }
 }

@@ -15,6 +15,12 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* Guest operands lie at any address. */
+typedef uint8_t ua8;
+typedef uint16_t __attribute__((aligned(1), may_alias)) ua16;
+typedef uint32_t __attribute__((aligned(1), may_alias)) ua32;
+typedef uint64_t __attribute__((aligned(1), may_alias)) ua64;
+
 /** Host address if the access hits the filter, else NULL. */
 static inline __attribute__((always_inline)) void *mem_hit(const struct cpu *c,
                                                            const struct filter_slot *table,

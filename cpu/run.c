@@ -78,7 +78,10 @@ const struct op *op_finish(struct cpu *c, const struct op *o, enum step s)
         chain_close(c, o + 1);
         c->halted = true;
         return chain_exit(c, EXIT_HALT);
-    case STEP_REPEAT: chain_close(c, o); return chain_exit(c, EXIT_NEXT);
+    case STEP_REPEAT: /* an interrupt taken between iterations pushes RF=1 */
+        chain_close(c, o);
+        c->flags |= RF_RF;
+        return chain_exit(c, EXIT_NEXT);
     case STEP_BREAK: chain_close(c, o + 1); return chain_exit(c, EXIT_BREAK);
     case STEP_GAP: break;
     }
@@ -286,10 +289,12 @@ static bool must_step(const struct cpu *c)
 
 static void run_chain(struct cpu *c)
 {
-    struct block *b = find(c);
+    struct block *b;
+
+    c->flags &= ~(uint64_t)RF_RF; /* it lasts for what comes next, where nothing asks for it */
+    b = find(c);
 
     if (b == NULL) return;
-    c->flags &= ~(uint64_t)RF_RF; /* whatever comes next runs under it, and it matters to nothing else */
     c->step_block = NULL;
     if (c->ticks + b->ticks > c->deadline ||
         (!cpu_64(c) && !limit_judge(&c->seg[SEG_CS], c->gpr[R_RIPBASE], b->bytes))) {
@@ -324,7 +329,13 @@ enum cpu_stop cpu_run(struct cpu *c, uint64_t until, uint64_t insns)
         if (c->insns >= insns) return CPU_INSNS;
         switch (interrupts_take(c)) {
         case TAKE_NONE: break;
-        case TAKE_DELIVERED: c->step_block = NULL; continue;
+        case TAKE_DELIVERED:
+            c->step_block = NULL;
+            if (c->request) {
+                c->request = false;
+                return CPU_REQUEST;
+            }
+            continue;
         case TAKE_SHUTDOWN: return cpu_undelivered(c);
         }
         if (c->halted) return CPU_HALTED;

@@ -208,10 +208,7 @@ static void run_cpu(rs_machine *m, const struct goal *goal)
         if (dead(m)) machine_wish(m, RS_STOP_DEAD_HALT, 0);
         else idle(m, goal);
         break;
-    case CPU_GAP:
-        if (ev_wanted(c, RS_EV_GAP)) ev_emit(c, RS_EV_GAP, 0, cpu_rip(c), 0, 0, 0);
-        machine_wish(m, RS_STOP_EMULATOR_GAP, 0);
-        break;
+    case CPU_GAP: machine_wish(m, RS_STOP_EMULATOR_GAP, 0); break;
     case CPU_SHUTDOWN:
         if (m->config.triple_fault_resets) machine_reset_wish(m);
         else machine_wish(m, RS_STOP_TRIPLE_FAULT, 0);
