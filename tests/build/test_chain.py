@@ -71,7 +71,7 @@ def faults_of(name, body):
         words.append(f"calls {', '.join(sorted({o.split()[-1] for o in calls}))}")
     if any(m.startswith("ret") or m == "repz" for m, _ in body):
         words.append("returns instead of jumping on")
-    if any(m.startswith("push") or m.startswith("sub") and o.endswith(",%rsp") for m, o in body):
+    if any(m.startswith("sub") and o.endswith(",%rsp") for m, o in body):
         words.append("has a stack frame")
     return words
 
