@@ -138,11 +138,15 @@ static void fill_mem(const struct pick *p, const ZydisDecodedOperand *z)
     bool rip = z->mem.base == ZYDIS_REGISTER_RIP || z->mem.base == ZYDIS_REGISTER_EIP;
     int64_t disp = z->mem.disp.has_displacement ? z->mem.disp.value : 0;
     enum seg seg = seg_code(z->mem.segment);
+    /* a SIB byte without a base: under 67h and REX.B Zydis takes it for R13 and drops the displacement */
+    bool baseless = p->ins->address_width != 16 && p->ins->raw.modrm.mod == 0 &&
+                    p->ins->raw.modrm.rm == 4 && p->ins->raw.sib.base == 5;
 
     o->flags |= OPF_MEM;
     if (p->ins->address_width == 32) o->flags |= OPF_ADDR32;
     if (p->ins->address_width == 16) o->flags |= OPF_ADDR16;
-    o->base = rip ? R_RIPBASE : reg_code(z->mem.base);
+    o->base = rip ? R_RIPBASE : baseless ? R_ZERO : reg_code(z->mem.base);
+    if (baseless) disp = p->ins->raw.disp.value;
     o->index = z->mem.index == ZYDIS_REGISTER_NONE ? R_ZERO : reg_code(z->mem.index);
     o->scale = (z->mem.scale == 8 ? 3u : z->mem.scale == 4 ? 2u : z->mem.scale == 2 ? 1u : 0u) & 3u;
     o->seg = (unsigned)seg & 15u;
