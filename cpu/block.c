@@ -6,9 +6,12 @@
  * its first op leads back to the run loop. A block lies within one page, but for a block of a single
  * instruction that crosses into the next page (phys2), which is entered through the run loop only.
  */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+
 #include "cpu/block.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "cpu/fast.h"
 #include "cpu/run.h"
@@ -35,14 +38,27 @@ struct block_cache {
     size_t used;
 };
 
+/* Zeroed memory that costs nothing until it is touched. */
+static void *reserve_zero(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void release(void *p, size_t bytes)
+{
+    if (p != NULL) munmap(p, bytes);
+}
+
 bool block_cache_init(struct cpu *c)
 {
-    struct block_cache *b = calloc(1, sizeof(*b));
+    struct block_cache *b = reserve_zero(sizeof(*b));
 
     if (b == NULL) return false;
     b->pages = c->ram->size / RAM_PAGE + 1;
-    b->page = calloc(b->pages, sizeof(struct block *));
-    b->arena = aligned_alloc(64, ARENA_BYTES);
+    b->page = reserve_zero(b->pages * sizeof(struct block *));
+    b->arena = reserve_zero(ARENA_BYTES);
     c->blocks = b;
     if (b->page == NULL || b->arena == NULL) {
         block_cache_free(c);
@@ -53,10 +69,12 @@ bool block_cache_init(struct cpu *c)
 
 void block_cache_free(struct cpu *c)
 {
-    if (c->blocks == NULL) return;
-    free(c->blocks->page);
-    free(c->blocks->arena);
-    free(c->blocks);
+    struct block_cache *b = c->blocks;
+
+    if (b == NULL) return;
+    release(b->page, b->pages * sizeof(struct block *));
+    release(b->arena, ARENA_BYTES);
+    release(b, sizeof(*b));
     c->blocks = NULL;
 }
 
@@ -64,12 +82,14 @@ void block_flush(struct cpu *c)
 {
     struct block_cache *b = c->blocks;
 
+    c->link_from = NULL;
+    c->step_block = NULL;
+    if (b->used == 0) return;
     memset(b->front, 0, sizeof(b->front));
     memset(b->hash, 0, sizeof(b->hash));
     memset(b->crosser, 0, sizeof(b->crosser));
     memset(b->page, 0, b->pages * sizeof(struct block *));
     b->used = 0;
-    c->link_from = NULL;
     ram_clear_code(c->ram);
 }
 
