@@ -356,7 +356,7 @@ const struct op *chain_next(struct cpu *c)
     }
     if (UNLIKELY(c->ticks + b->ticks > c->deadline)) return chain_end(c);
     c->blk = b;
-    OP_GO(c, b->op);
+    OP_ENTER(c, b->op);
 }
 
 const struct op *chain_link(struct cpu *c, unsigned which)
@@ -375,5 +375,5 @@ const struct op *chain_link(struct cpu *c, unsigned which)
     if (!from->dead) from->link[which] = b;
     c->link_from = NULL;
     c->blk = b;
-    OP_GO(c, b->op);
+    OP_ENTER(c, b->op);
 }

@@ -90,36 +90,56 @@ static bool judge_linear(struct cpu *c, uint64_t lin, unsigned n, const struct h
     return true;
 }
 
-/* RAM or device, one piece within a page, n <= 8 */
-static uint64_t piece_read(struct cpu *c, uint64_t phys, unsigned n)
+/* A device sees accesses of 1, 2, 4 or 8 bytes: an odd length (part of a page crosser, a far pointer)
+ * goes as several, from the lowest address up. */
+static unsigned bus_size(unsigned n) { return n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1; }
+
+static uint64_t device_read(struct cpu *c, uint64_t phys, unsigned n)
 {
     uint64_t v = 0;
 
-    if (LIKELY(ram_is(c->ram, phys))) {
-        ram_read(c->ram, phys, &v, n);
-        return v;
-    }
     if (lapic_at(c->lapic, phys)) return lapic_read(c->lapic, (unsigned)(phys & (LAPIC_PAGE - 1)), n);
-    v = c->bus.mmio_read(c->bus.ctx, c->index, phys, n);
+    for (unsigned at = 0, k; at < n; at += k) {
+        k = bus_size(n - at);
+        v |= c->bus.mmio_read(c->bus.ctx, c->index, phys + at, k) << (8 * at);
+    }
     cpu_charge_event(c, RS_CAT_DEVICE, COST_IN_OUT_PORT);
     if (ev_wanted(c, RS_EV_MMIO)) ev_emit(c, RS_EV_MMIO, 0, phys, v, n, 0);
     return v;
 }
 
-static void piece_write(struct cpu *c, uint64_t phys, unsigned n, uint64_t v)
+static void device_write(struct cpu *c, uint64_t phys, unsigned n, uint64_t v)
 {
-    if (LIKELY(ram_is(c->ram, phys))) {
-        ram_write(c->ram, phys, &v, n);
-        if (UNLIKELY(c->ram->over_budget)) cpu_attention(c);
-        return;
-    }
     if (lapic_at(c->lapic, phys)) {
         lapic_write(c->lapic, (unsigned)(phys & (LAPIC_PAGE - 1)), n, v);
         return;
     }
-    c->bus.mmio_write(c->bus.ctx, c->index, phys, n, v);
+    for (unsigned at = 0, k; at < n; at += k) {
+        k = bus_size(n - at);
+        c->bus.mmio_write(c->bus.ctx, c->index, phys + at, k, v >> (8 * at));
+    }
     cpu_charge_event(c, RS_CAT_DEVICE, COST_IN_OUT_PORT);
     if (ev_wanted(c, RS_EV_MMIO)) ev_emit(c, RS_EV_MMIO, 0, phys, v, n, 1);
+}
+
+/* RAM or device, one piece within a page, n <= 8 */
+static uint64_t piece_read(struct cpu *c, uint64_t phys, unsigned n)
+{
+    uint64_t v = 0;
+
+    if (UNLIKELY(!ram_is(c->ram, phys))) return device_read(c, phys, n);
+    ram_read(c->ram, phys, &v, n);
+    return v;
+}
+
+static void piece_write(struct cpu *c, uint64_t phys, unsigned n, uint64_t v)
+{
+    if (UNLIKELY(!ram_is(c->ram, phys))) {
+        device_write(c, phys, n, v);
+        return;
+    }
+    ram_write(c->ram, phys, &v, n);
+    if (UNLIKELY(c->ram->over_budget)) cpu_attention(c);
 }
 
 /* Where the bytes of an access lie: one piece, or two when it crosses a page. */

@@ -79,10 +79,19 @@ const struct op *op_finish(struct cpu *c, const struct op *o, enum step s);
 #define OP_GO(c, n) return (n)
 #endif
 
+/* The same from a function that is no handler itself (clang guarantees only equal signatures; both
+ * compilers make it a jump all the same). */
+#if RS_CHAIN
+#define OP_ENTER(c, n) return (n)->fn((c), (n))
+#else
+#define OP_ENTER(c, n) return (n)
+#endif
+
 /** Define a plain handler: OP(cli) { ... return STEP_NEXT; } with `c` and `o` in scope. */
 #define OP(name)                                                                                   \
     static enum step body_##name(struct cpu *c, const struct op *o);                               \
-    const struct op *op_##name(struct cpu *c, const struct op *o);                                 \
+    /* a fast handler tail-calls it as its slow twin: inlined there it would cost a frame */       \
+    __attribute__((noinline)) const struct op *op_##name(struct cpu *c, const struct op *o);       \
     const struct op *op_##name(struct cpu *c, const struct op *o)                                  \
     {                                                                                              \
         c->cur = o;                                                                                \
