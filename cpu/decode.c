@@ -543,6 +543,14 @@ bool decode_priv_check(struct cpu *c, unsigned priv)
     }
 }
 
+bool decode_checks(struct cpu *c, unsigned id, unsigned length)
+{
+    if (id == OPS_NONE) return true; /* its op refuses */
+    if (length == 15) (void)check(c, RS_RULE_INSN_LENGTH, true, 0, 0, 0, 0);
+    if (rows[id].feature != FEAT_NONE) (void)check(c, RS_RULE_INSN_UNDEFINED, true, 0, 0, 0, 0);
+    return decode_priv_check(c, rows[id].priv);
+}
+
 OP(refuse_sse)
 {
     (void)decode_priv_check(c, PRIV_SSE);

@@ -55,6 +55,9 @@ struct decoder *decoder_new(void);
 
 /** Judge what the decode context decides (SSE and x87 availability), reporting passed rules too. */
 bool decode_priv_check(struct cpu *c, unsigned priv);
+/** For one who listens to passed checks: all that decoding has asked about this instruction. The length of
+ *  one with all of its 15 bytes, the feature of one that not every processor has, decode_priv_check. */
+bool decode_checks(struct cpu *c, unsigned id, unsigned length);
 
 /** Static facts of a row of ops.def, for listings. NULL past the end. */
 const char *decode_row_name(unsigned id, enum priv_class *priv, const char **manual);

@@ -115,6 +115,11 @@ static enum step do_fxsave(struct cpu *c, const struct op *o, bool wide)
     return STEP_NEXT;
 }
 
+static bool mxcsr_check(struct cpu *c, uint32_t value)
+{
+    return check(c, RS_RULE_SSE_MXCSR, (value & ~MXCSR_DEFINED) == 0, 0, value, MXCSR_DEFINED, 0);
+}
+
 static enum step do_fxrstor(struct cpu *c, const struct op *o, bool wide)
 {
     uint64_t eff = ea(c, o);
@@ -122,7 +127,7 @@ static enum step do_fxrstor(struct cpu *c, const struct op *o, bool wide)
 
     if (!area_judge(c, o, eff, false)) return STEP_FAULT;
     if (!mem_read_bytes(c, o->seg, eff, area, area_end(c), 16)) return STEP_FAULT;
-    if (get32(area + 24) & ~MXCSR_DEFINED) return fault_raise_code(c, VEC_GP, 0, RS_RULE_NONE);
+    if (!mxcsr_check(c, get32(area + 24))) return STEP_FAULT;
     area_take(c, area, wide);
     cpu_charge_event(c, RS_CAT_MICROCODE, COST_FXSAVE);
     return STEP_NEXT;
@@ -140,7 +145,7 @@ OP(ldmxcsr)
     uint64_t value;
 
     if (!mem_read(c, o->seg, ea(c, o), 4, &value)) return STEP_FAULT;
-    if (value & ~(uint64_t)MXCSR_DEFINED) return fault_raise_code(c, VEC_GP, 0, RS_RULE_NONE);
+    if (!mxcsr_check(c, (uint32_t)value)) return STEP_FAULT;
     c->mxcsr = (uint32_t)value;
     return STEP_NEXT;
 }

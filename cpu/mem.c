@@ -343,10 +343,7 @@ static bool bytes_linear(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, 
     *h = how_data(c, kind, seg == SEG_SS);
     h->aligned = false;
     if (!seg_linear(c, seg, eff, n, kind, lin)) return false;
-    if (align > 1 && (*lin & (align - 1))) {
-        return check(c, RS_RULE_ALIGN_SSE, false, *lin, align, 0, 0);
-    }
-    return true;
+    return align <= 1 || check(c, RS_RULE_ALIGN_SSE, (*lin & (align - 1)) == 0, *lin, align, 0, 0);
 }
 
 bool mem_read_bytes(struct cpu *c, enum seg seg, uint64_t eff, void *out, unsigned n, unsigned align)

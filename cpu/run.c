@@ -190,12 +190,12 @@ static void run_ops(struct cpu *c, const struct op *o)
 }
 
 /* Run pair[0] alone. At entry RIP, time and count are its own. */
-static void run_single(struct cpu *c, struct op pair[2], unsigned priv)
+static void run_single(struct cpu *c, struct op pair[2], unsigned id, unsigned length)
 {
     uint64_t rip = c->gpr[R_RIPBASE];
 
     pair[1].fn = op_stop;
-    if (UNLIKELY(c->observe_checks) && !decode_priv_check(c, priv)) {
+    if (UNLIKELY(c->observe_checks) && !decode_checks(c, id, length)) {
         (void)chain_exit(c, EXIT_FAULT);
         return;
     }
@@ -231,7 +231,7 @@ static void step_cached(struct cpu *c)
     pair[0] = b->op[i];
     pair[0].fn = side->plain;
     pair[1] = b->op[i + 1];
-    run_single(c, pair, side->priv);
+    run_single(c, pair, side->id, side->length);
     event_insn(c, rip, before, b->phys + pair[0].ip_off, side->length);
     if (c->exit == EXIT_STEPPED) c->exit = EXIT_NEXT;
     else c->step_block = NULL;
@@ -259,7 +259,7 @@ static void step_reference(struct cpu *c)
     pair[1].ip_off = d.length;
     pair[1].prefix = (uint16_t)d.ticks;
     pair[1].idx = 1;
-    run_single(c, pair, d.priv);
+    run_single(c, pair, d.id, d.length);
     fl_put(c, fl_get(c));
     event_insn(c, rip, before, phys, d.length);
     if (c->exit == EXIT_STEPPED) c->exit = EXIT_NEXT;

@@ -5,6 +5,9 @@
  *
  *   CODE    the instruction        GDT, IDT, TSS   as below (long mode or 32-bit protected mode)
  *   HANDLER + 16 v  handler of v: JMP to itself            DATA  operands
+ *
+ * With RS_RULES_SEEN=FILE in the environment passed checks are listened to as well, and each program
+ * appends "RULE passed" and "RULE refused" lines to FILE: tests/tools/rules_both_ways.py reads them.
  */
 #ifndef TESTS_CPU_RING_H
 #define TESTS_CPU_RING_H
@@ -13,6 +16,7 @@
 #include "ringside/ringside.h"
 #include "tests/check_main.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -62,6 +66,8 @@ enum {
 struct ring {
     rs_machine *m;
     bool prot32;
+    bool hears; /* passed checks too */
+    bool seen[RS_RULE_COUNT][2]; /* by verdict, since ring_new */
     struct rs_stop_info stop;
     /* of the last try */
     int vector;      /* whose handler was reached, -1 none */
@@ -69,6 +75,7 @@ struct ring {
     unsigned fault_vector;
     uint64_t fault_error;
     unsigned rule; /* of the first refusal */
+    bool passed[RS_RULE_COUNT];
     unsigned crossings;
     struct rs_event cross;
 };
@@ -83,7 +90,11 @@ static inline bool ring_listen(void *ctx, rs_machine *m, const struct rs_event *
         r->fault_vector = (unsigned)e->w[0];
         r->fault_error = e->w[1];
     }
-    if (e->kind == RS_EV_CHECK && e->verdict && r->rule == RS_RULE_NONE) r->rule = e->rule;
+    if (e->kind == RS_EV_CHECK) {
+        r->seen[e->rule][e->verdict != 0] = true;
+        if (!e->verdict) r->passed[e->rule] = true;
+        if (e->verdict && r->rule == RS_RULE_NONE) r->rule = e->rule;
+    }
     if (e->kind == RS_EV_CROSS) {
         r->crossings++;
         r->cross = *e;
@@ -224,14 +235,30 @@ static inline struct ring *ring_new_cpu(bool prot32, const char *cpu)
     unsigned id;
     uint64_t mask = RS_MASK(RS_EV_FAULT) | RS_MASK(RS_EV_CROSS);
     ck_assert_int_eq(rs_observer_add(r->m, mask, false, ring_listen, r, &id), RS_OK);
-    ck_assert_int_eq(rs_observer_add(r->m, RS_MASK(RS_EV_CHECK), true, ring_listen, r, &id), RS_OK);
+    r->hears = getenv("RS_RULES_SEEN") != NULL;
+    ck_assert_int_eq(rs_observer_add(r->m, RS_MASK(RS_EV_CHECK), !r->hears, ring_listen, r, &id), RS_OK);
     return r;
 }
 
 static inline struct ring *ring_new(bool prot32) { return ring_new_cpu(prot32, NULL); }
 
+static inline void ring_tell(const struct ring *r)
+{
+    FILE *f = fopen(getenv("RS_RULES_SEEN"), "a");
+    struct rs_rule_info info;
+
+    ck_assert_ptr_nonnull(f);
+    for (unsigned rule = 0; rule < RS_RULE_COUNT; rule++) {
+        if (!rs_rule_info(rule, &info)) continue;
+        if (r->seen[rule][0]) fprintf(f, "%s passed\n", info.name);
+        if (r->seen[rule][1]) fprintf(f, "%s refused\n", info.name);
+    }
+    fclose(f);
+}
+
 static inline void ring_free(struct ring *r)
 {
+    if (r->hears) ring_tell(r);
     rs_destroy(r->m);
     free(r);
 }
@@ -245,6 +272,7 @@ static inline void go(struct ring *r, uint64_t insns)
     r->faults = r->rule = r->crossings = 0;
     r->fault_vector = 0;
     r->fault_error = 0;
+    memset(r->passed, 0, sizeof r->passed);
     ck_assert_int_eq(rs_run(r->m, &limits, &r->stop), RS_OK);
     uint64_t rip = get(r, RS_REG_RIP);
     if (rip >= HANDLER && rip < HANDLER + 256 * 16) r->vector = (int)((rip - HANDLER) / 16);
@@ -280,6 +308,13 @@ static inline void try_bytes(struct ring *r, const void *bytes, size_t n)
         rs_rule_info((r)->rule, &got_);                                                            \
         ck_assert_str_eq(got_.name, "none");                                                       \
         ck_assert_uint_eq((r)->faults, 0);                                                         \
+    } while (0)
+
+/* The same, and the rule was asked (known where passed checks are heard). */
+#define PASSED(r, RULE)                                                                            \
+    do {                                                                                           \
+        ALLOWED(r);                                                                                \
+        ck_assert_msg(!(r)->hears || (r)->passed[RS_RULE_##RULE], "%s was not asked", #RULE);      \
     } while (0)
 
 /* Slot i of the frame on top of the stack. */

@@ -230,6 +230,30 @@ START_TEST(checks_79_leaving_and_entering_long_mode_follows_the_manuals_order)
 }
 END_TEST
 
+START_TEST(ia_32e_mode_is_not_entered_from_an_l_segment_or_with_a_16_bit_tss)
+{
+    struct ring *r = ring_new(true);
+    uint64_t paging = get(r, RS_REG_CR0) | CR0_PG;
+    unsigned code = ATTR_G | ATTR_DB | ATTR_P | ATTR_S | 11;
+
+    reg(r, RS_REG_CR4, CR4_PAE);
+    reg(r, RS_REG_EFER, EFER_LME);
+    reg(r, RS_REG_RAX, paging);
+    segment(r, I_CS, S_CODE_32, 0, 0xffffffff, code | ATTR_L);
+    TRY(r, MOV_CR0);
+    REFUSED(r, CR0_LME_CS_L, GP, 0);
+    at_level(r, 0);
+    segment(r, I_TR, S_TSS, TSS, 0x67, ATTR_P | SYS_TSS16_BUSY);
+    TRY(r, MOV_CR0);
+    REFUSED(r, CR0_LME_TSS, GP, 0);
+    at_level(r, 0);
+    reg(r, RS_REG_RAX, CR4_PAE | CR4_PCIDE);
+    TRY(r, 0x0f, 0x22, 0xe0); /* MOV CR4, EAX */
+    REFUSED(r, CR4_PCIDE_LONG, GP, 0);
+    ring_free(r);
+}
+END_TEST
+
 START_TEST(checks_6_and_30_cr3_and_cr4_keep_their_reserved_bits_0)
 {
     struct ring *r = at(0);
@@ -704,6 +728,7 @@ RUN_TESTS("system", checks_86_privileged_instructions_are_refused_before_any_ope
           fs_and_gs_bases_need_fsgsbase_and_canonical_values,
           checks_80_cr0_refuses_impossible_combinations,
           checks_79_leaving_and_entering_long_mode_follows_the_manuals_order,
+          ia_32e_mode_is_not_entered_from_an_l_segment_or_with_a_16_bit_tss,
           checks_6_and_30_cr3_and_cr4_keep_their_reserved_bits_0,
           checks_88_lmsw_sets_pe_but_cannot_clear_it_and_smsw_stores_the_wide_cr0,
           checks_66_dr4_and_dr5_alias_unless_de_and_upper_halves_are_refused,

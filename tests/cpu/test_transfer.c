@@ -428,6 +428,9 @@ START_TEST(checks_49_a_call_gate_takes_rsp_from_the_tss_and_nulls_ss)
     ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3);
     WITH(r, 3, DATA, JMP_FAR);
     REFUSED(r, CALL_GATE_JMP, GP, S_CODE);
+    WITH(r, 0, DATA, JMP_FAR); /* to its own level it may */
+    PASSED(r, CALL_GATE_JMP);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
     call_gate(r, S_CODE, 2, true);
     WITH(r, 3, DATA, CALL_FAR);
     REFUSED(r, CALL_GATE_DPL, GP, S_GATE);
