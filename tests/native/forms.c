@@ -304,7 +304,7 @@ static unsigned form_bytes(const struct form *f, uint8_t *b)
         while (pp[p] != f->prefix) p++;
         b[n++] = 0xc4;
         b[n++] = (uint8_t)(0xe0 | f->map);
-        b[n++] = (uint8_t)(f->rexw << 7 | 0x78 | p);
+        b[n++] = (uint8_t)((unsigned)f->rexw << 7 | 0x78 | p);
     } else {
         if (f->prefix) b[n++] = f->prefix;
         if (f->rexw) b[n++] = 0x48;
