@@ -487,7 +487,8 @@ bool trial_make(struct trial *t, const struct form_list *list, int only, uint64_
     if (!t->decoded) return true;
     stack(t, r);
     aim_fixed(t, r);
-    aim_branch(t, r);
+    if (t->ins.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE && t->ins.operand_count_visible)
+        aim_branch(t, r);
     for (unsigned i = 0; i < t->ins.operand_count_visible; i++)
         if (t->ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY) aim_operand(t, r, &t->ops[i]);
     if (t->ins.mnemonic == ZYDIS_MNEMONIC_DIV || t->ins.mnemonic == ZYDIS_MNEMONIC_IDIV)

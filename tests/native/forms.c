@@ -95,7 +95,7 @@ const char *skip_reason(const ZydisDecodedInstruction *ins, const ZydisDecodedOp
          mn == ZYDIS_MNEMONIC_PREFETCHWT1) &&
         ins->raw.modrm.mod == 3)
         return "reserved encoding";
-    if (mn == ZYDIS_MNEMONIC_MASKMOVDQU && (has_prefix(ins, 0x64) || has_prefix(ins, 0x65)))
+    if (mn == ZYDIS_MNEMONIC_MASKMOVDQU && (ins->attributes & ZYDIS_ATTRIB_HAS_SEGMENT))
         return "whether bytes that the mask leaves out fault is open";
     if (mn == ZYDIS_MNEMONIC_XCHG && ops[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
         ops[0].reg.value == ZYDIS_REGISTER_BX && ops[1].reg.value == ZYDIS_REGISTER_BX)
