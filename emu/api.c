@@ -396,20 +396,27 @@ bool rs_cpu_feature(const char *model, unsigned index, const char **name, bool *
     return true;
 }
 
-/* Features that a model may name and that have no handlers. Instructions: arch/isa.def against ops.def. */
+/* Everything that can give exit status 10: instructions that the default model promises, situations,
+ * features that a model may be given and that have no handlers. */
 const char *rs_gap(unsigned index)
 {
     static const struct {
         bool have;
         const char *text;
-    } features[] = {
+    } gaps[] = {
+#define GAP(mnemonic, why) {false, "instruction " #mnemonic ": " why},
+#include "arch/gaps.def"
+#undef GAP
+#define GAP_PLACE(text) {false, text},
+#include "arch/gap_places.def"
+#undef GAP_PLACE
 #define FEATURE(id, name, leaf, sub, reg, bit, have, cr4, level, text) {have, "feature " name ": " text},
 #include "arch/features.def"
 #undef FEATURE
     };
 
-    for (size_t i = 0; i < sizeof features / sizeof *features; i++)
-        if (!features[i].have && index-- == 0) return features[i].text;
+    for (size_t i = 0; i < sizeof gaps / sizeof *gaps; i++)
+        if (!gaps[i].have && index-- == 0) return gaps[i].text;
     return NULL;
 }
 
