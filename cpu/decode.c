@@ -602,20 +602,27 @@ static size_t form_operand(char *s, size_t room, const ZydisDecodedOperand *z)
     return (size_t)snprintf(s, room, "_r%u", (unsigned)z->size);
 }
 
+/* "lock_add_m32_r32": the id of arch/cost/forms.csv. */
+static void form_name(const ZydisDecodedInstruction *ins, const ZydisDecodedOperand *ops, char form[DECODE_FORM])
+{
+    bool rep = (ins->attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) != 0;
+    bool lock = (ins->attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0;
+    size_t n = (size_t)snprintf(form, DECODE_FORM, "%s%s%s", lock ? "lock_" : "", rep ? "rep_" : "",
+                                ZydisMnemonicGetString(ins->mnemonic));
+
+    for (unsigned i = 0; i < ins->operand_count_visible && n < DECODE_FORM; i++)
+        n += form_operand(form + n, DECODE_FORM - n, &ops[i]);
+}
+
 static uint32_t price(const struct cpu *c, const ZydisDecodedInstruction *ins,
                       const ZydisDecodedOperand *ops)
 {
-    char form[64];
-    size_t n = 0;
+    char form[DECODE_FORM];
     uint32_t t = c->cost->constant;
-    bool rep = (ins->attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) != 0;
     bool lock = (ins->attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0;
 
     if (t == 0) {
-        n = (size_t)snprintf(form, sizeof(form), "%s%s%s", lock ? "lock_" : "", rep ? "rep_" : "",
-                             ZydisMnemonicGetString(ins->mnemonic));
-        for (unsigned i = 0; i < ins->operand_count_visible && n < sizeof(form); i++)
-            n += form_operand(form + n, sizeof(form) - n, &ops[i]);
+        form_name(ins, ops, form);
         t = cost_of_form(c->cost, form, NULL);
     } else if (lock || (ins->mnemonic == ZYDIS_MNEMONIC_XCHG && (is_mem(&ops[0]) || is_mem(&ops[1])))) {
         t += c->cost->event[COST_LOCK_EXTRA]; /* XCHG with memory locks without being told */
@@ -758,6 +765,21 @@ enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *
                 ? (int8_t)row->kind
                 : -1;
     return DECODE_OK;
+}
+
+bool decode_form(bool mode64, const uint8_t bytes[15], char form[DECODE_FORM])
+{
+    ZydisDecodedInstruction ins;
+    ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
+    ZydisDecoder z;
+
+    (void)ZydisDecoderInit(&z, mode64 ? ZYDIS_MACHINE_MODE_LONG_64 : ZYDIS_MACHINE_MODE_LONG_COMPAT_32,
+                           mode64 ? ZYDIS_STACK_WIDTH_64 : ZYDIS_STACK_WIDTH_32);
+    struct pick p = {.ins = &ins, .ops = ops};
+    if (ZYAN_FAILED(decode_bytes(&z, bytes, 15, &ins, ops)) || has_mmx(&p)) return false;
+    if (row_of[ins.mnemonic] == 0 || ins.meta.isa_ext == ZYDIS_ISA_EXT_KNC) return false; /* as decode_one */
+    form_name(&ins, ops, form);
+    return true;
 }
 
 uint32_t decode_context(const struct cpu *c)

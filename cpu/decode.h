@@ -59,6 +59,11 @@ bool decode_priv_check(struct cpu *c, unsigned priv);
  *  one with all of its 15 bytes, the feature of one that not every processor has, decode_priv_check. */
 bool decode_checks(struct cpu *c, unsigned id, unsigned length);
 
+/** The price table's name for the instruction that these bytes begin with: "add_r32_m32". False for bytes
+ *  that are no instruction, or one without a row of ops.def. Whether the processor has it is not asked. */
+#define DECODE_FORM 64
+bool decode_form(bool mode64, const uint8_t bytes[15], char form[DECODE_FORM]);
+
 /** Static facts of a row of ops.def, for listings. NULL past the end. */
 const char *decode_row_name(unsigned id, enum priv_class *priv, const char **manual);
 

@@ -155,6 +155,34 @@ static int gaps(void)
     return EXIT_DONE;
 }
 
+static void print_form(void *ctx, const char *form, uint32_t ticks)
+{
+    ++*(unsigned *)ctx;
+    printf("%-28s %6.2f\n", form, ticks / 64.0);
+}
+
+/* Forms without a price of their own, with what they are charged in cycles. */
+static int cost_gaps(const struct settings *s)
+{
+    struct rs_config config;
+    rs_machine *m;
+    unsigned count = 0;
+    char error[200] = "";
+
+    rs_config_init(&config);
+    config.cost = s->cost;
+    rs_status status = rs_create(&config, &m, error, sizeof error);
+    if (status != RS_OK) {
+        fprintf(stderr, "ringside: %s\n", error);
+        return EXIT_USAGE;
+    }
+    status = rs_cost_gaps(m, print_form, &count);
+    rs_destroy(m);
+    if (status != RS_OK) return EXIT_HOST;
+    if (count == 0) printf("every form has its price under %s\n", s->cost ? s->cost : "teaching");
+    return EXIT_DONE;
+}
+
 int verb_cpus(const struct settings *s)
 {
     json_t *list = s->json ? json_array() : NULL;
@@ -163,6 +191,7 @@ int verb_cpus(const struct settings *s)
 
     if (status >= 0) return status;
     if (s->gaps) return gaps();
+    if (s->cost_gaps) return cost_gaps(s);
     for (unsigned i = 0; (model = rs_cpu_model(i, &description)) != NULL; i++) {
         if (!asked(s, model)) continue;
         if (s->json) {

@@ -40,7 +40,8 @@ static const char teach_rules[] = "  ringside rules              every protectio
 
 static const char teach_cpus[] = "  ringside cpus               the models\n"
                                  "  ringside cpus x86-64-v3     one with its features\n"
-                                 "  ringside cpus --gaps        every place that can give exit status 10\n";
+                                 "  ringside cpus --gaps        every place that can give exit status 10\n"
+                                 "  ringside cpus --cost-gaps --cost zen3    forms that have no price of their own\n";
 
 /* clang-format off */
 static const struct verb verbs[] = {
@@ -48,7 +49,7 @@ static const struct verb verbs[] = {
     {"debug",   VERB_DEBUG,   "IMAGE [options]",   "the monitor: step, look, ask why", teach_debug, verb_debug},
     {"rules",   VERB_RULES,   "[ID...] [--json]",  "the catalogue of protection checks", teach_rules, verb_rules},
     {"events",  VERB_EVENTS,  "[KIND...] [--json]", "the catalogue of events", NULL, verb_events},
-    {"cpus",    VERB_CPUS,    "[MODEL...] [--json|--gaps]", "processor models and their features", teach_cpus, verb_cpus},
+    {"cpus",    VERB_CPUS,    "[MODEL...] [--json|--gaps|--cost-gaps]", "processor models and their features", teach_cpus, verb_cpus},
     {"version", VERB_VERSION, "[--verbose]",       "versions; with --verbose every default", NULL, verb_version},
     {.name = "view"}, {.name = "why"}, {.name = "walk"}, {.name = "dump"}, {.name = "maps"}, {.name = "replay"},
     {.name = "diff"}, {.name = "inject"}, {.name = "grade"}, {.name = "test"}, {.name = "trace"},

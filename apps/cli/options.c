@@ -33,7 +33,7 @@ static const struct row rows[] = {
     {"mem",             VERB_MACHINE, SIZE,   AT(mem),      "SIZE",  "RAM, such as 64M or 2G (default 256M)"},
     {"smp",             VERB_MACHINE, NUMBER, AT(smp),      "N",     "processors; only 1 so far"},
     {"cpu",             VERB_MACHINE, TEXT,   AT(cpu),      "MODEL[,+feat,-feat]", "processor model (default x86-64-v3)"},
-    {"cost",            VERB_MACHINE, TEXT,   AT(cost),     "PROFILE|FILE[,key=value]", "prices (default teaching)"},
+    {"cost",            VERB_MACHINE | VERB_CPUS, TEXT,   AT(cost),     "PROFILE|FILE[,key=value]", "prices (default teaching)"},
     {"hz",              VERB_MACHINE, NUMBER, AT(hz),       "N",     "core clock (default: the cost profile's)"},
     {"seed",            VERB_MACHINE, NUMBER, AT(seed),     "N",     "seed of every pseudo-random source"},
     {"epoch",           VERB_MACHINE, TIME,   AT(epoch),    "TIME",  "the real-time clock's start: seconds since 1970 or 2026-01-01T00:00:00Z"},
@@ -67,7 +67,7 @@ static const struct row rows[] = {
 
     {"json",            VERB_CATALOGUE, FLAG, AT(json),     NULL,    "as JSON"},
     {"gaps",            VERB_CPUS,    FLAG,   AT(gaps),     NULL,    "what is known and has no handler: every place that can give status 10"},
-    {"cost-gaps",       VERB_CPUS,    LATER,  0,            NULL,    "instruction forms without a price of their own"},
+    {"cost-gaps",       VERB_CPUS,    FLAG,   AT(cost_gaps), NULL,   "instruction forms without a price of their own under --cost"},
     {"verbose",         VERB_VERSION, FLAG,   AT(verbose),  NULL,    "print every default too"},
 
     {"disk",            VERB_MACHINE, LATER,  0, "FILE[,rw]", ""},

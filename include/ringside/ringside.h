@@ -408,6 +408,13 @@ RS_API bool rs_input_wakes(const rs_machine *m, unsigned channel);
 /** The core clock in cycles per virtual second. */
 RS_API uint64_t rs_hz(const rs_machine *m);
 
+/** One form: "add_r32_m32" is ADD of a 32-bit register and a 32-bit memory operand. */
+typedef void (*rs_form_fn)(void *ctx, const char *form, uint32_t ticks);
+/** The instruction forms that Ringside decodes, in 64-bit and 32-bit code, and that this machine's cost
+ *  profile has no price of its own for: the default of their class is charged, `ticks` each. In
+ *  alphabetical order; none under a profile that charges every instruction the same. RS_E_NOMEM. */
+RS_API rs_status rs_cost_gaps(const rs_machine *m, rs_form_fn each, void *ctx);
+
 #ifdef __cplusplus
 }
 #endif

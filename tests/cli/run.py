@@ -145,7 +145,8 @@ with tempfile.TemporaryDirectory() as folder:
         expect("%s: %d, %r" % (" ".join(args), want, words), run.returncode == want and words in err, run)
         expect("%s: one line" % " ".join(args), not args or err.count("\n") == 1, run)
     for args in (["-h"], ["--help"], ["run", "-h"], ["run", "--help"], ["debug", "--help"], ["version", "--verbose"], ["--version"],
-                 ["rules"], ["rules", "PG_US"], ["events"], ["events", "CHECK"], ["cpus"], ["cpus", "x86-64-v3"], ["cpus", "--gaps"]):
+                 ["rules"], ["rules", "PG_US"], ["events"], ["events", "CHECK"], ["cpus"], ["cpus", "x86-64-v3"], ["cpus", "--gaps"],
+                 ["cpus", "--cost-gaps"], ["cpus", "--cost-gaps", "--cost", "skylake"]):
         run = ringside(*args)
         expect(" ".join(args), run.returncode == 0 and run.stdout and not run.stderr, run)
     for args in (["rules", "--json"], ["events", "--json"], ["cpus", "--json"]):

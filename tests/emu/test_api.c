@@ -3,6 +3,7 @@
  * neither chopping a run nor looking at it changes anything.
  */
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ringside/ringside.h"
@@ -715,7 +716,46 @@ START_TEST(catalogues_end)
 }
 END_TEST
 
-RUN_TESTS("api", a_wrong_configuration_is_refused_with_a_line, a_machine_without_an_image_can_be_made_and_thrown_away,
+struct form_list {
+    unsigned n, bswap;
+    char last[64];
+};
+
+static void form_met(void *ctx, const char *form, uint32_t ticks)
+{
+    struct form_list *list = ctx;
+
+    ck_assert_msg(strcmp(list->last, form) < 0, "%s after %s", form, list->last);
+    ck_assert_str_ne(form, "add_r32_r32");
+    ck_assert_uint_gt(ticks, 0);
+    snprintf(list->last, sizeof list->last, "%s", form);
+    list->bswap += strcmp(form, "bswap_r16") == 0;
+    list->n++;
+}
+
+START_TEST(forms_without_a_price_of_their_own_are_listed_once_each)
+{
+    struct rs_config config = config_default();
+    struct form_list list = {0, 0, ""};
+
+    config.cost = "skylake";
+    rs_machine *m = build(&config);
+    ck_assert_int_eq(rs_cost_gaps(m, form_met, &list), RS_OK);
+    ck_assert_uint_eq(list.bswap, 1);
+    ck_assert_uint_lt(list.n, 400);
+    rs_destroy(m);
+
+    config.cost = "unit";
+    list.n = 0;
+    m = build(&config);
+    ck_assert_int_eq(rs_cost_gaps(m, form_met, &list), RS_OK);
+    ck_assert_uint_eq(list.n, 0);
+    rs_destroy(m);
+}
+END_TEST
+
+RUN_TESTS("api", forms_without_a_price_of_their_own_are_listed_once_each,
+          a_wrong_configuration_is_refused_with_a_line, a_machine_without_an_image_can_be_made_and_thrown_away,
           an_instruction_limit_is_exact, a_cycle_limit_stops_at_the_first_boundary_at_or_after_it,
           a_run_in_pieces_equals_a_run_in_one, the_guests_exit_value_and_its_console_reach_the_caller,
           com1_is_channel_0, a_halt_that_nothing_can_end_is_dead, a_triple_fault_tells_its_chain_of_causes,
