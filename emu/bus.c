@@ -59,10 +59,13 @@ static const struct bus_range *range_of_phys(const struct bus *b, uint64_t phys)
 
 bool bus_has_mmio(const struct bus *b, uint64_t phys) { return range_of_phys(b, phys) != NULL; }
 
-/* Does the chip take n bytes at this address in one access? */
+/* Does the chip take n bytes at this address in one access? n may be any of 1..8: what lies in one page of
+ * an operand that crosses into the next is one access here. */
 static bool takes_whole(const struct bus_range *r, uint64_t address, unsigned n)
 {
-    return r && ((r->ops->widths | WIDTH_1) & n) != 0 && address - r->base + n <= r->size;
+    bool power = (n & (n - 1)) == 0;
+
+    return r && power && ((r->ops->widths | WIDTH_1) & n) != 0 && address - r->base + n <= r->size;
 }
 
 static uint64_t range_read(const struct bus_range *r, unsigned cpu, uint64_t address, unsigned n)
@@ -86,7 +89,7 @@ static uint64_t route_read(const struct bus *b, range_finder *find, unsigned cpu
     const struct bus_range *r = find(b, address);
     uint64_t value = 0;
 
-    assert(n == 1 || n == 2 || n == 4 || n == 8);
+    assert(n >= 1 && n <= 8);
     if (takes_whole(r, address, n)) return range_read(r, cpu, address, n);
     for (unsigned i = 0; i < n; i++)
         value |= range_read(find(b, address + i), cpu, address + i, 1) << (8 * i);
@@ -98,7 +101,7 @@ static void route_write(const struct bus *b, range_finder *find, unsigned cpu, u
 {
     const struct bus_range *r = find(b, address);
 
-    assert(n == 1 || n == 2 || n == 4 || n == 8);
+    assert(n >= 1 && n <= 8);
     if (takes_whole(r, address, n)) {
         range_write(r, cpu, address, n, value);
         return;

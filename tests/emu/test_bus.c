@@ -152,6 +152,20 @@ START_TEST(memory_ranges_route_by_address_and_may_not_overlap)
 }
 END_TEST
 
+START_TEST(what_a_page_end_leaves_of_an_operand_goes_byte_by_byte)
+{
+    setup();
+    ck_assert(bus_map_mmio(&bus, 0x1fc0, 64, &any_width, &a, 0));
+    for (unsigned n = 3; n < 8; n += n == 3 ? 2 : 1) {
+        a.accesses = 0;
+        wire.mmio_write(wire.ctx, 0, 0x2000 - n, n, 0x7766554433221100);
+        ck_assert(a.accesses == n && a.width == 1 && a.reg[64 - n] == 0 && a.reg[63] == 0x11 * (n - 1));
+        ck_assert(wire.mmio_read(wire.ctx, 0, 0x2000 - n, n) == (0x7766554433221100 & ((1ull << 8 * n) - 1)));
+        ck_assert(wire.mmio_read(wire.ctx, 0, 0x5000 - n, n) == (1ull << 8 * n) - 1);
+    }
+}
+END_TEST
+
 START_TEST(a_full_table_refuses_politely)
 {
     setup();
@@ -171,4 +185,5 @@ RUN_TESTS("bus", absent_ports_and_addresses_read_all_ones_and_swallow_writes,
           an_access_across_two_chips_is_split_between_them_and_the_void,
           the_last_port_has_nothing_behind_it,
           overlapping_or_empty_or_outside_port_ranges_are_refused,
-          memory_ranges_route_by_address_and_may_not_overlap, a_full_table_refuses_politely)
+          memory_ranges_route_by_address_and_may_not_overlap,
+          what_a_page_end_leaves_of_an_operand_goes_byte_by_byte, a_full_table_refuses_politely)
