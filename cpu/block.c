@@ -140,8 +140,8 @@ static void kill(struct cpu *c, struct block *b)
 {
     unhash(c, b);
     b->dead = true;
-    b->op[0].fn = op_dead;
-    b->ticks = 0; /* so that no deadline keeps a link from reaching op_dead */
+    b->op[0].fn = op_away;
+    b->ticks = 0; /* so that no deadline keeps a link from reaching op_away */
     if (c->blk == b) c->brk = true;
 }
 
@@ -240,7 +240,7 @@ static bool add(struct draft *d, const struct op *op, const struct decoded *x)
     o->prefix = (uint16_t)d->ticks;
     d->side[d->n] = (struct op_side){x->plain, x->id, x->priv, x->length};
     d->n++;
-    d->bytes += x->length;
+    d->bytes += x->seen;
     d->ticks += x->ticks;
     d->branches = x->ends;
     fuse(d, x->cc);
@@ -255,7 +255,10 @@ static struct block *finish(struct cpu *c, struct draft *d, uint64_t phys, uint6
     if (b == NULL) return NULL;
     memset(end, 0, sizeof(*end));
     bool page_end = (phys & (RAM_PAGE - 1)) + d->bytes >= RAM_PAGE;
-    end->fn = d->branches ? op_block_end : page_end ? op_fallthrough_page : op_fallthrough;
+    end->fn = c->ctx & CTX_LIMIT ? op_away
+              : d->branches      ? op_block_end
+              : page_end         ? op_fallthrough_page
+                                 : op_fallthrough;
     end->ip_off = (uint16_t)d->bytes;
     end->prefix = (uint16_t)d->ticks;
     end->idx = (uint8_t)d->n;
@@ -277,7 +280,7 @@ static struct block *make_crosser(struct cpu *c, uint64_t lin, uint64_t phys, un
     uint8_t bytes[16] = {0};
     struct crosser *k = &c->blocks->crosser[(phys >> 12) & (CROSSERS - 1)];
 
-    if (!fetch_translate(c, lin + room, &phys2)) {
+    if (!fetch_second(c, lin, room, &phys2)) {
         *fault = true;
         return NULL;
     }
@@ -333,7 +336,7 @@ static uint64_t linear_rip(const struct cpu *c)
 {
     uint64_t rip = c->gpr[R_RIPBASE];
 
-    return c->ctx & CTX_LONG && (c->ctx & CTX_MODE) == 2 ? rip : (uint32_t)(c->seg[SEG_CS].base + rip);
+    return (c->ctx & CTX_MODE) == 2 ? rip : (uint32_t)(c->seg[SEG_CS].base + rip);
 }
 
 static const struct op *chain_end(struct cpu *c)
@@ -347,7 +350,8 @@ const struct op *chain_next(struct cpu *c)
     uint64_t lin = linear_rip(c), off = lin & (RAM_PAGE - 1);
     const struct fetch_slot *s = &c->fetch[(lin >> 12) & (FETCH_SLOTS - 1)];
 
-    if (UNLIKELY(s->tag != ((lin - off) | c->mmu.filter.key) || c->stepping)) return chain_end(c);
+    if (UNLIKELY(s->tag != ((lin - off) | c->mmu.filter.key) || c->stepping || c->ctx & CTX_LIMIT))
+        return chain_end(c);
     uint64_t phys = s->phys | off;
     struct block *b = *front_of(c, phys);
     if (UNLIKELY(b == NULL || b->phys != phys || b->ctx != c->ctx)) {

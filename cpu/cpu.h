@@ -47,6 +47,13 @@ static inline void cpu_attention(struct cpu *c)
     c->request = true;
     cpu_look(c);
 }
+/** Forget where the engine meant to go on: RIP is being set from elsewhere. */
+static inline void cpu_forget_place(struct cpu *c)
+{
+    c->step_block = NULL;
+    c->link_from = NULL;
+    c->rep_paid = false;
+}
 /** The INIT signal. SDM 3A "Processor State after Reset". */
 void cpu_init_signal(struct cpu *c);
 /** The APIC timer's alarm (clock source 16 + index) has gone off. */
@@ -77,8 +84,8 @@ void cpu_mode_changed(struct cpu *c);
 /** The part of it that hangs on CR0, CR4 and EFER: the MMU's environment. */
 void cpu_control_changed(struct cpu *c);
 
-/** Charge dynamic ticks to a category; ends the block after this instruction if the deadline is
- *  reached. */
+/** Charge dynamic ticks to a category; ends the block after this instruction if the deadline now lies
+ *  before the block's end: the boundary to stop at may be any one within it. */
 static inline void cpu_charge(struct cpu *c, enum rs_category category, uint64_t ticks)
 {
     c->ticks += ticks;
@@ -86,7 +93,7 @@ static inline void cpu_charge(struct cpu *c, enum rs_category category, uint64_t
     c->bill[category] += ticks;
     c->billed |= 1u << category;
     c->dynamic += ticks;
-    if (cpu_now(c) >= c->deadline) c->brk = true;
+    if (c->ticks + (c->blk ? c->blk->ticks : 0) > c->deadline || cpu_now(c) >= c->deadline) c->brk = true;
 }
 static inline void cpu_charge_event(struct cpu *c, enum rs_category category, enum cost_event e)
 {
@@ -165,6 +172,8 @@ void reg_put(struct cpu *c, unsigned reg, unsigned width, uint64_t value);
 uint64_t stack_pointer(const struct cpu *c);
 void stack_pointer_put(struct cpu *c, uint64_t sp);
 bool stack_push(struct cpu *c, unsigned size, uint64_t value);
+/** Judge a push without making it. */
+bool stack_probe_push(struct cpu *c, unsigned size);
 bool stack_pop(struct cpu *c, unsigned size, uint64_t *value);
 /** Read the slot `offset` bytes above the stack top without popping. */
 bool stack_peek(struct cpu *c, unsigned offset, unsigned size, uint64_t *value);

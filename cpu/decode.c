@@ -702,6 +702,7 @@ static enum decode_status refuse(struct op *op, struct decoded *d, op_fn fn, uns
     op->fn = fn;
     d->plain = fn;
     d->length = (uint8_t)length;
+    d->seen = d->length;
     d->id = OPS_NONE;
     d->ends = true;
     d->ticks = 64;
@@ -734,7 +735,11 @@ enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *
     if (st == ZYDIS_STATUS_NO_MORE_DATA)
         return avail < 15 ? DECODE_MORE : refuse(op, d, op_too_long, 15);
     if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) return refuse(op, d, op_too_long, 15);
-    if (ZYAN_FAILED(st)) return refuse(op, d, op_undefined, 1);
+    if (ZYAN_FAILED(st)) {
+        (void)refuse(op, d, op_undefined, 1);
+        d->seen = (uint8_t)(avail < 15 ? avail : 15);
+        return DECODE_OK;
+    }
 
     /* Zydis also knows the VEX forms of POPCNT, LZCNT and TZCNT, which Knights Corner alone had */
     bool known = row_of[ins.mnemonic] && ins.meta.isa_ext != ZYDIS_ISA_EXT_KNC;
@@ -757,6 +762,7 @@ enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *
     op->fn = no ? no : fn;
     d->plain = op->fn;
     d->length = ins.length;
+    d->seen = d->length;
     d->id = (uint16_t)(row - rows);
     d->priv = row->priv;
     d->ticks = price(c, &ins, ops);
@@ -788,6 +794,7 @@ uint32_t decode_context(const struct cpu *c)
 
     if (cpu_64(c)) ctx |= 2 | CTX_SS32;
     else if (c->seg[SEG_CS].attr & ATTR_DB) ctx |= 1;
+    if (!cpu_64(c) && c->seg[SEG_CS].limit != UINT32_MAX) ctx |= CTX_LIMIT;
     if (c->seg[SEG_SS].attr & ATTR_DB) ctx |= CTX_SS32;
     if (cpu_long(c)) ctx |= CTX_LONG;
     if (c->cr0 & CR0_TS) ctx |= CTX_TS;

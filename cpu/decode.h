@@ -16,6 +16,7 @@
 #define CTX_OSFXSR 0x40u /* CR4.OSFXSR */
 #define CTX_MP 0x80u     /* CR0.MP */
 #define CTX_REAL 0x100u  /* not protected mode, or virtual-8086 */
+#define CTX_LIMIT 0x200u /* not 64-bit code, and CS ends below 4 GiB: the limit is asked at each block */
 
 uint32_t decode_context(const struct cpu *c);
 
@@ -26,6 +27,7 @@ enum priv_class {
 /** What one decoding yields beside the op. */
 struct decoded {
     uint8_t length;
+    uint8_t seen;     /* bytes that decided: more than length where an undefined opcode ends nowhere */
     uint8_t priv;     /* enum priv_class of the row */
     uint16_t id;      /* row of ops.def; OPS_NONE for refusals and gaps */
     uint32_t ticks;   /* static price */

@@ -486,6 +486,7 @@ bool deliver(struct cpu *c, const struct fault *f)
 
     k.f[0] = *f;
     k.n = 1;
+    cpu_forget_place(c);
     c->in_df = false;
     c->exit = EXIT_NEXT;
     announce(c, &now);

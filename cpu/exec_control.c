@@ -49,12 +49,11 @@ OP(jmp_ind)
 /* the target is judged before the push, the push before RIP changes */
 static enum step call_to(struct cpu *c, const struct op *o, uint64_t target)
 {
-    uint64_t sp = stack_pointer(c), next = cpu_next_rip(c);
+    uint64_t next = cpu_next_rip(c);
 
     if (!cpu_64(c)) next = (uint32_t)next;
     /* Pushing comes first in the manual's operation, but the target's fault leaves no trace. */
-    if (!mem_probe_write(c, SEG_SS, cpu_64(c) ? sp - o->width : (uint32_t)(sp - o->width), o->width))
-        return STEP_FAULT;
+    if (!stack_probe_push(c, o->width)) return STEP_FAULT;
     if (!target_check(c, o, &target)) return STEP_FAULT;
     if (!stack_push(c, o->width, next)) return STEP_FAULT;
     return cpu_branch(c, target);

@@ -111,7 +111,7 @@ static enum step repeat(struct cpu *c, const struct op *o,
         addr_put(c, R_RCX, mask, c->gpr[R_RCX] - 1);
         if ((c->gpr[R_RCX] & mask) == 0) return STEP_END;
     } while (!c->brk && !due(c));
-    c->rep_paid = cpu_now(c) < c->alarm && !due(c);
+    c->rep_paid = true;
     c->rep_rem = 0;
     return STEP_REPEAT;
 }

@@ -329,7 +329,7 @@ static enum step string_repeat(struct cpu *c, const struct op *o, enum string_ki
     struct compared v = {0, 0};
     bool done;
 
-    /* one that was left for the host's sake alone (a limit, a stop) goes on as if it had not been */
+    /* one that was left and not interrupted (a limit, a stop, a deaf alarm) goes on as if it had not been */
     if (c->rep_paid) price.rem = c->rep_rem;
     else charge_start(c, o, kind);
     c->rep_paid = false;
@@ -349,7 +349,7 @@ static enum step string_repeat(struct cpu *c, const struct op *o, enum string_ki
     } while (!done && !must_pause(c));
     if (compares(kind) && (done || (c->flags & RF_TF))) fl_sub(c, v.a, v.b, o->width);
     if (done) return STEP_NEXT;
-    c->rep_paid = cpu_now(c) < c->alarm && !(c->flags & RF_TF);
+    c->rep_paid = true; /* until something is delivered (cpu_forget_place) */
     c->rep_rem = price.rem;
     return STEP_REPEAT;
 }

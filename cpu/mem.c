@@ -64,6 +64,7 @@ bool mem_translate(struct cpu *c, uint64_t lin, struct mmu_access access, uint64
 
     if (r.walk_ticks) cpu_charge(c, RS_CAT_WALK, r.walk_ticks);
     if (r.refill_ticks) cpu_charge(c, RS_CAT_REFILL, r.refill_ticks);
+    if (UNLIKELY(r.dropped)) c->brk = true; /* perhaps the translation that code is being fetched by */
     if (LIKELY(r.ok)) {
         *phys = r.phys;
         return true;
@@ -148,6 +149,9 @@ struct pieces {
     unsigned n[2];
 };
 
+/* Outside 64-bit mode the program's linear addresses go round at 4 GiB. */
+static uint64_t wrap(const struct cpu *c, uint64_t lin) { return cpu_64(c) ? lin : (uint32_t)lin; }
+
 static bool pieces_translate(struct cpu *c, uint64_t lin, unsigned n, const struct how *h,
                              struct pieces *p)
 {
@@ -159,8 +163,7 @@ static bool pieces_translate(struct cpu *c, uint64_t lin, unsigned n, const stru
     if (!mem_translate(c, lin, h->access, &p->phys[0])) return false;
     if (LIKELY(p->n[1] == 0)) return true;
 
-    uint64_t second = lin + room;
-    if (!cpu_long(c)) second = (uint32_t)second;
+    uint64_t second = h->access.implicit && cpu_long(c) ? lin + room : wrap(c, lin + room);
     cpu_charge_event(c, RS_CAT_CACHE,
                      h->access.kind == RS_WRITE ? COST_SPLIT_PAGE_STORE : COST_SPLIT_PAGE_LOAD);
     return mem_translate(c, second, h->access, &p->phys[1]);
@@ -311,8 +314,8 @@ static bool probe(struct cpu *c, uint64_t lin, unsigned n, const struct how *h)
 
     if (!judge_linear(c, lin, n, h)) return false;
     for (uint64_t at = lin; at - lin < n; at = (at | (RAM_PAGE - 1)) + 1) {
-        if (mem_hit(c, how_table(c, h), at, 1)) continue;
-        if (!mem_translate(c, at, h->access, &phys)) return false;
+        if (mem_hit(c, how_table(c, h), wrap(c, at), 1)) continue;
+        if (!mem_translate(c, wrap(c, at), h->access, &phys)) return false;
     }
     return true;
 }
@@ -360,7 +363,7 @@ bool mem_read_bytes(struct cpu *c, enum seg seg, uint64_t eff, void *out, unsign
     if (!probe(c, lin, n, &h)) return false;
     for (unsigned i = 0; i < n; i += 8) {
         unsigned k = n - i < 8 ? n - i : 8;
-        if (!linear_read(c, lin + i, k, &h, &v)) return false;
+        if (!linear_read(c, wrap(c, lin + i), k, &h, &v)) return false;
         memcpy((uint8_t *)out + i, &v, k);
     }
     return true;
@@ -383,7 +386,7 @@ bool mem_write_bytes(struct cpu *c, enum seg seg, uint64_t eff, const void *in, 
         unsigned k = n - i < 8 ? n - i : 8;
         uint64_t v = 0;
         memcpy(&v, (const uint8_t *)in + i, k);
-        if (!linear_write(c, lin + i, k, &h, v)) return false;
+        if (!linear_write(c, wrap(c, lin + i), k, &h, v)) return false;
     }
     return true;
 }
@@ -515,6 +518,11 @@ bool stack_push(struct cpu *c, unsigned size, uint64_t value)
     if (!mem_write(c, SEG_SS, sp, size, value)) return false;
     stack_pointer_put(c, sp);
     return true;
+}
+
+bool stack_probe_push(struct cpu *c, unsigned size)
+{
+    return mem_probe_write(c, SEG_SS, (stack_pointer(c) - size) & stack_mask(c), size);
 }
 
 bool stack_peek(struct cpu *c, unsigned offset, unsigned size, uint64_t *value)

@@ -21,10 +21,17 @@ static const struct op *chain_exit(struct cpu *c, enum cpu_exit why)
     return NULL;
 }
 
-const struct op *op_dead(struct cpu *c, const struct op *o)
+const struct op *op_away(struct cpu *c, const struct op *o)
 {
     chain_close(c, o);
     return chain_exit(c, EXIT_NEXT);
+}
+
+/* The same as chain_close where the block may end at the top of 4 GiB: EIP goes on at 0. */
+static void close_wrapped(struct cpu *c, const struct op *o)
+{
+    chain_close(c, o);
+    if (UNLIKELY(c->gpr[R_RIPBASE] >> 32) && !cpu_64(c)) c->gpr[R_RIPBASE] = (uint32_t)c->gpr[R_RIPBASE];
 }
 
 const struct op *op_fallthrough(struct cpu *c, const struct op *o)
@@ -41,19 +48,19 @@ const struct op *op_fallthrough(struct cpu *c, const struct op *o)
 
 const struct op *op_fallthrough_page(struct cpu *c, const struct op *o)
 {
-    chain_close(c, o);
+    close_wrapped(c, o);
     return chain_next(c);
 }
 
 const struct op *op_block_end(struct cpu *c, const struct op *o)
 {
-    chain_close(c, o);
+    close_wrapped(c, o);
     return chain_next(c);
 }
 
 const struct op *op_stop(struct cpu *c, const struct op *o)
 {
-    chain_close(c, o);
+    close_wrapped(c, o);
     c->step_index++;
     c->exit = EXIT_STEPPED;
     return NULL;
@@ -68,14 +75,14 @@ static bool boundary_wanted(const struct cpu *c)
 const struct op *op_finish(struct cpu *c, const struct op *o, enum step s)
 {
     switch (s) {
-    case STEP_NEXT: chain_close(c, o + 1); return chain_exit(c, EXIT_NEXT);
+    case STEP_NEXT: close_wrapped(c, o + 1); return chain_exit(c, EXIT_NEXT);
     case STEP_BRANCH:
         if (UNLIKELY(boundary_wanted(c))) return chain_exit(c, EXIT_NEXT);
         return chain_next(c);
-    case STEP_END: chain_close(c, o + 1); return chain_exit(c, EXIT_NEXT);
+    case STEP_END: close_wrapped(c, o + 1); return chain_exit(c, EXIT_NEXT);
     case STEP_FAULT: chain_close(c, o); return chain_exit(c, EXIT_FAULT);
     case STEP_HALT:
-        chain_close(c, o + 1);
+        close_wrapped(c, o + 1);
         c->halted = true;
         return chain_exit(c, EXIT_HALT);
     case STEP_REPEAT: /* an interrupt taken between iterations pushes RF=1 */
@@ -105,6 +112,15 @@ static uint64_t fetch_linear(const struct cpu *c)
     return cpu_64(c) ? rip : (uint32_t)(c->seg[SEG_CS].base + rip);
 }
 
+/* An instruction that reaches beyond CS's limit faults before it runs. */
+static bool length_judge(struct cpu *c, unsigned length)
+{
+    if (cpu_64(c)) return true;
+    bool ok = limit_judge(&c->seg[SEG_CS], c->gpr[R_RIPBASE], length);
+    return LIKELY(ok) ||
+           check(c, RS_RULE_LIMIT_FETCH, ok, c->gpr[R_RIPBASE], c->seg[SEG_CS].limit, 0, 0);
+}
+
 /* RIP itself: canonical, or within CS's limit */
 static bool fetch_judge(struct cpu *c, uint64_t lin)
 {
@@ -112,9 +128,7 @@ static bool fetch_judge(struct cpu *c, uint64_t lin)
         bool ok = mmu_canonical(lin, c->features->linear_bits);
         return LIKELY(ok) || check(c, RS_RULE_CANON_FETCH, ok, lin, c->features->linear_bits, 0, 0);
     }
-    bool ok = limit_judge(&c->seg[SEG_CS], c->gpr[R_RIPBASE], 1);
-    return LIKELY(ok) ||
-           check(c, RS_RULE_LIMIT_FETCH, ok, c->gpr[R_RIPBASE], c->seg[SEG_CS].limit, 0, 0);
+    return length_judge(c, 1);
 }
 
 bool fetch_translate(struct cpu *c, uint64_t lin, uint64_t *phys)
@@ -129,6 +143,18 @@ bool fetch_translate(struct cpu *c, uint64_t lin, uint64_t *phys)
     }
     if (!mem_translate(c, lin, a, phys)) return false;
     return true;
+}
+
+bool fetch_second(struct cpu *c, uint64_t lin, unsigned room, uint64_t *phys)
+{
+    uint64_t second = lin + room;
+
+    if (cpu_64(c)) {
+        bool ok = mmu_canonical(second, c->features->linear_bits);
+        if (!check(c, RS_RULE_CANON_FETCH, ok, second, c->features->linear_bits, 0, 0)) return false;
+        return fetch_translate(c, second, phys);
+    }
+    return length_judge(c, room + 1) && fetch_translate(c, (uint32_t)second, phys);
 }
 
 /* The block at RIP, made if need be. NULL with c->exit = EXIT_FAULT, or after flushing a full arena. */
@@ -161,15 +187,6 @@ static struct block *find(struct cpu *c)
 
 /* Links of a block that single ops believe to be in: none. */
 static const struct block no_block = {.nops = 0};
-
-/* An instruction that reaches beyond CS's limit faults before it runs. */
-static bool length_judge(struct cpu *c, unsigned length)
-{
-    if (cpu_64(c)) return true;
-    bool ok = limit_judge(&c->seg[SEG_CS], c->gpr[R_RIPBASE], length);
-    return LIKELY(ok) ||
-           check(c, RS_RULE_LIMIT_FETCH, ok, c->gpr[R_RIPBASE], c->seg[SEG_CS].limit, 0, 0);
-}
 
 static void event_insn(struct cpu *c, uint64_t rip, uint64_t before, uint64_t phys, unsigned length)
 {
@@ -250,7 +267,7 @@ static void step_reference(struct cpu *c)
     if (!fetch_judge(c, lin) || !fetch_translate(c, lin, &phys)) return;
     ram_read(c->ram, phys, bytes, have);
     if (decode_one(c, c->ctx, bytes, have, (unsigned)(lin & (RAM_PAGE - 1)), 0, &pair[0], &d) == DECODE_MORE) {
-        if (!fetch_translate(c, lin + room, &phys2)) return;
+        if (!fetch_second(c, lin, room, &phys2)) return;
         ram_read(c->ram, phys2, bytes + room, 15 - room);
         (void)decode_one(c, c->ctx, bytes, 15, UINT32_MAX, 0, &pair[0], &d);
     }
@@ -268,7 +285,7 @@ static void step_reference(struct cpu *c)
 /* One instruction with what hangs on its being alone: RF lasts for it, TF traps after it. */
 static void step(struct cpu *c)
 {
-    bool tf = (c->flags & RF_TF) != 0, held = (c->shadow & SHADOW_SS) != 0;
+    bool tf = (c->flags & RF_TF) != 0;
 
     c->flags &= ~(uint64_t)RF_RF;
     c->shadow = 0;
@@ -277,7 +294,8 @@ static void step(struct cpu *c)
     c->deadline = tf ? c->ticks : c->until;
     if (c->reference) step_reference(c);
     else step_cached(c);
-    if (tf && !held && c->exit != EXIT_FAULT && c->exit != EXIT_GAP) interrupts_single_step(c);
+    /* the trap after a load of SS is lost, the next instruction's comes */
+    if (tf && !(c->shadow & SHADOW_SS) && c->exit != EXIT_FAULT && c->exit != EXIT_GAP) interrupts_single_step(c);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------------------ */
@@ -330,7 +348,6 @@ enum cpu_stop cpu_run(struct cpu *c, uint64_t until, uint64_t insns)
         switch (interrupts_take(c)) {
         case TAKE_NONE: break;
         case TAKE_DELIVERED:
-            c->step_block = NULL;
             if (c->request) {
                 c->request = false;
                 return CPU_REQUEST;
@@ -346,7 +363,6 @@ enum cpu_stop cpu_run(struct cpu *c, uint64_t until, uint64_t insns)
         else run_chain(c);
         switch (c->exit) {
         case EXIT_FAULT:
-            c->step_block = NULL;
             if (!deliver(c, &c->fault)) return cpu_undelivered(c);
             break;
         case EXIT_GAP: return CPU_GAP;

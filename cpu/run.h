@@ -6,8 +6,9 @@
 
 #include "cpu/decode.h"
 
-/** op 0 of a block that has died: back to the loop, which looks again. */
-const struct op *op_dead(struct cpu *c, const struct op *o);
+/** op 0 of a block that has died, and the op after the last one where CS has a limit: back to the loop,
+ *  which looks again. */
+const struct op *op_away(struct cpu *c, const struct op *o);
 /** The op after the last one of a block that runs on into the next instruction. */
 const struct op *op_fallthrough(struct cpu *c, const struct op *o);
 /** The same when the next instruction lies in another page. */
@@ -36,5 +37,8 @@ static inline void chain_close(struct cpu *c, const struct op *o)
 bool mem_translate(struct cpu *c, uint64_t lin, struct mmu_access access, uint64_t *phys);
 /** Translate a fetch at linear `lin` (filter first). False = c->fault is set. */
 bool fetch_translate(struct cpu *c, uint64_t lin, uint64_t *phys);
+/** The same for the part in the next page, `room` bytes on, of the instruction at RIP = linear `lin`:
+ *  canonical or within CS's limit, then the translation. */
+bool fetch_second(struct cpu *c, uint64_t lin, unsigned room, uint64_t *phys);
 
 #endif

@@ -98,11 +98,10 @@ struct cpu {
     bool stepping; /* single ops run: chains end after each */
     struct block *step_block; /* stepping goes on at op step_index of this block, if not NULL */
     uint8_t step_index;
-    bool rep_paid; /* a REP left for the host's sake resumes without a new start cost ... */
+    bool rep_paid; /* a REP left without being interrupted resumes without a new start cost ... */
     uint64_t rep_rem; /* ... and with the fraction of a tick that it owes */
     uint64_t env_cr0, env_cr4, env_efer; /* what the MMU's environment was made from */
     uint64_t until;   /* cpu_run's own deadline, without the instruction limit */
-    uint64_t alarm; /* the next tick at which something happens in the guest's world */
     const struct fetch_slot *fetch; /* the fetch filter of the current privilege */
     struct filter_slot *rd, *wr; /* the filter's tables for the current context */
     bool brk;          /* leave the block after the current instruction */

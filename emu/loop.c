@@ -185,7 +185,7 @@ static enum cpu_stop go(rs_machine *m, uint64_t until, const struct goal *goal)
 
     if (c->ticks >= until || c->insns >= goal->insns) return CPU_REQUEST;
     switch (interrupts_take(c)) {
-    case TAKE_DELIVERED: c->step_block = NULL; return CPU_REQUEST;
+    case TAKE_DELIVERED: return CPU_REQUEST;
     case TAKE_SHUTDOWN: return cpu_undelivered(c);
     case TAKE_NONE: break;
     }
@@ -199,7 +199,6 @@ static void run_cpu(rs_machine *m, const struct goal *goal)
     struct cpu *c = &m->cpu;
     uint64_t until = least(least(next_alarm(m), goal->ticks), c->ticks + POLL_TICKS);
 
-    c->alarm = next_alarm(m);
     switch (go(m, until, goal)) {
     case CPU_UNTIL:
     case CPU_INSNS:

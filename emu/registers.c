@@ -147,6 +147,10 @@ bool register_write(struct cpu *c, unsigned reg, const void *in, size_t size)
     if (size != 8) return false;
     memcpy(&value, in, 8);
     if (!value_put(c, reg, value)) return false;
+    bool paid = c->rep_paid && reg != RS_REG_RIP;
+
+    cpu_forget_place(c);
+    c->rep_paid = paid;
     cpu_mode_changed(c);
     if (reg == RS_REG_CR3) mmu_write_cr3(&c->mmu, value, false);
     return true;

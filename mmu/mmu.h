@@ -179,6 +179,7 @@ struct mmu {
 struct mmu_result {
     bool ok;
     bool cached;          /* a refusal was judged from a TLB entry (TLB_STALE) */
+    bool dropped;         /* allowed, but entries of another size for the page are gone, fetches' too */
     uint64_t phys;        /* A20 applied */
     struct mmu_verdict verdict; /* when !ok: rule and error code of the #PF */
     uint32_t walk_ticks;  /* to be charged to RS_CAT_WALK */

@@ -195,8 +195,10 @@ COLD struct mmu_result use_tables(struct mmu *u, uint64_t linear, struct mmu_acc
     r.ok = r.verdict.broken == 0;
     if (r.ok) {
         if (set_ad_bits(u, &path, access.kind)) ticks += u->prices.walk_set_ad;
-        if (stale_shift && stale_shift != path.page_shift)
+        if (stale_shift && stale_shift != path.page_shift) {
             tlb_drop_page(u->tlb, u->tlb->pcid, linear, true);
+            r.dropped = true;
+        }
         fill(u, linear, &access, stale_shift == 0, start, &path);
         r.phys = path.phys & u->a20_mask;
     } else {
