@@ -1,11 +1,13 @@
 /*
  * engine_diff.c - fast engine against reference engine on random guests.
  *
- * A guest is a few pages of random but plausible machine code in ring 0 and ring 3, over page tables
- * with random rights, with an IDT whose handlers step over what faults, a timer that interrupts, and
- * stores that hit the code. Both engines run it in slices of random length; after each slice the state
- * hash, instruction and cycle counts must be equal, and at the end the hash of all events. The fast
- * engine also runs with block caps 1, 2, 7 and in one go.
+ * A guest is a few pages of random but plausible machine code, 64-bit or compatibility mode, in ring 0
+ * and ring 3, over two sets of page tables with random rights and aliases, with an IDT whose handlers
+ * step over what faults, switch the tables, change entries and invalidate pages, with the 8254 or the
+ * local APIC's timer interrupting, and stores that hit the code. Both engines run it in slices of random
+ * length, counted in instructions or in cycles; after each slice the state hash, instruction and cycle
+ * counts must be equal, and at the end the hash of all events. The fast engine also runs with block
+ * caps 1, 2, 7, in one go, and in slices of its own.
  *
  *   engine_diff [FIRST-SEED [COUNT [INSTRUCTIONS]]]      exit 1 on a difference, which it describes
  */
@@ -20,7 +22,11 @@
 #define GDT_AT 0x2000u
 #define TSS_AT 0x3000u
 #define STUBS_AT 0x4000u  /* one handler a vector, 16 bytes each */
+#define PRELUDE_AT 0x6000u /* starts the timers, then IRETQ into the random code */
+#define FRAME_AT 0x7000u
 #define TABLES_AT 0x10000u
+#define TABLES_OTHER 0x8000u /* the second set's address differs in this bit */
+#define LAPIC_AT 0xfee00000u
 #define STACK0_AT 0x30000u
 #define STACK3_AT 0x38000u
 #define CODE_AT 0x100000u
@@ -55,6 +61,11 @@ static void put(struct code *k, unsigned byte)
 static void put32(struct code *k, uint32_t v)
 {
     for (unsigned i = 0; i < 4; i++) put(k, v >> (8 * i) & 0xff);
+}
+static void put64(struct code *k, uint64_t v)
+{
+    put32(k, (uint32_t)v);
+    put32(k, (uint32_t)(v >> 32));
 }
 
 /* ModRM with a register, or with memory near one of the data registers (RBX, RBP, RSI, RDI, R12..15
@@ -139,6 +150,9 @@ static void insn(struct code *k, struct rng *r)
         } else if (op < 8) {
             put(k, 0xeb);
             put(k, (unsigned)below(r, 64));
+        } else if (below(r, 3) == 0) { /* to the end of a page, where instructions cross */
+            put(k, op == 8 ? 0xe9 : 0xe8);
+            put32(k, (1 + (uint32_t)below(r, CODE_PAGES - 1)) * PAGE - (uint32_t)below(r, 20) - (k->n + 4));
         } else {
             put(k, op == 8 ? 0xe9 : 0xe8);
             put32(k, (uint32_t)below(r, 3000) - 1500);
@@ -168,7 +182,7 @@ static void insn(struct code *k, struct rng *r)
         if (op == 0x70) put(k, (unsigned)below(r, 256));
     } else if (kind < 98) { /* INT n */
         put(k, 0xcd);
-        put(k, (unsigned)(below(r, 2) ? 0x80 : below(r, 256)));
+        put(k, (unsigned)(below(r, 4) ? 0x80 + below(r, 24) : below(r, 256)));
     } else { /* anything */
         for (unsigned i = 0, n = 1 + (unsigned)below(r, 4); i < n; i++) put(k, (unsigned)below(r, 256));
     }
@@ -182,9 +196,46 @@ static void poke(rs_machine *m, uint64_t at, const void *bytes, size_t n)
 }
 static void poke64(rs_machine *m, uint64_t at, uint64_t v) { poke(m, at, &v, 8); }
 
+/* A page-table entry of the window of code and data pages, in the table set `set`. */
+static uint32_t entry_at(struct rng *r, unsigned set)
+{
+    uint32_t tables = TABLES_AT ^ (set ? TABLES_OTHER : 0), at;
+
+    at = below(r, 2) ? CODE_AT + (uint32_t)below(r, CODE_PAGES) * PAGE
+                     : DATA_AT + (uint32_t)below(r, DATA_PAGES) * PAGE;
+    return tables + (3 + (at >> 21)) * PAGE + 8 * (at >> 12 & 511);
+}
+
+/* Services by INT 81h..97h: switch the tables, invalidate, change an entry. Returns the length. */
+static unsigned service(unsigned v, struct rng *r, bool pcid, uint8_t *b)
+{
+    struct code k = {b, 0, 14};
+
+    if (v < 0x84) { /* PUSH RAX; MOV RAX,CR3; XOR AL,.. AH,..; MOV CR3,RAX; POP RAX */
+        static const uint8_t other[] = {0x50, 0x0f, 0x20, 0xd8, 0x80, 0xf4, 0x80, 0x34, 0x00, 0x0f, 0x22, 0xd8, 0x58};
+        memcpy(b, other, sizeof(other));
+        b[8] = pcid;
+        return sizeof(other);
+    }
+    if (v < 0x88) { /* INVLPG [RDI] or [RSI] or [RSP+18h]'s page or the code's */
+        put(&k, 0x0f);
+        put(&k, 0x01);
+        put(&k, v & 1 ? 0x3f : 0x3e);
+        return k.n;
+    }
+    /* XOR DWORD [entry],bit: another frame, other rights, another size or no page at all */
+    static const uint32_t bits[] = {0x1000, 0x1000, 0x2000, 2, 4, 1, 0x60, 0x100};
+    put(&k, 0x81);
+    put(&k, 0x34);
+    put(&k, 0x25);
+    put32(&k, entry_at(r, (unsigned)below(r, 2)));
+    put32(&k, bits[below(r, 8)]);
+    return k.n;
+}
+
 /* Handlers: an error code is dropped by those vectors that have one; the return RIP is moved on by one
  * byte (so that the next try is another instruction); IRETQ. */
-static void stubs(rs_machine *m)
+static void stubs(rs_machine *m, struct rng *r, bool pcid)
 {
     for (unsigned v = 0; v < 256; v++) {
         bool code = v == 8 || (v >= 10 && v <= 14) || v == 17 || v == 21;
@@ -196,7 +247,13 @@ static void stubs(rs_machine *m)
             memcpy(b, drop, 4);
             n = 4;
         }
-        if (irq) { /* acknowledge: PUSH RAX; MOV AL,20h; OUT 20h,AL; POP RAX */
+        if (v > 0x80 && v < 0x98) {
+            n = service(v, r, pcid, b);
+        } else if (v == 0x40) { /* the local APIC's timer: MOV DWORD [EOI],0 through RAX */
+            static const uint8_t eoi[] = {0x50, 0xb8, 0xb0, 0x00, 0xe0, 0xfe, 0xc7, 0x00, 0, 0, 0, 0, 0x58};
+            memcpy(b, eoi, sizeof(eoi));
+            n = sizeof(eoi);
+        } else if (irq) { /* acknowledge: PUSH RAX; MOV AL,20h; OUT 20h,AL; POP RAX */
             static const uint8_t eoi[] = {0x50, 0xb0, 0x20, 0xe6, 0x20, 0x58};
             memcpy(b + n, eoi, sizeof(eoi));
             n += sizeof(eoi);
@@ -216,18 +273,23 @@ static void stubs(rs_machine *m)
     }
 }
 
-static void tables(rs_machine *m, struct rng *r)
+/* 6 MiB in 4K pages, the rest of RAM as a 2M page, the local APIC. Every set has its own idea of the code
+ * and data pages. */
+static void tables(rs_machine *m, struct rng *r, uint32_t root)
 {
-    poke64(m, TABLES_AT, (TABLES_AT + PAGE) | 7);
-    poke64(m, TABLES_AT + PAGE, (TABLES_AT + 2 * PAGE) | 7);
-    for (unsigned i = 0; i < 3; i++) { /* 6 MiB in 4K pages, the rest of RAM as a 2M page */
-        poke64(m, TABLES_AT + 2 * PAGE + 8 * i, (TABLES_AT + (3 + i) * PAGE) | 7);
+    poke64(m, root, (root + PAGE) | 7);
+    poke64(m, root + PAGE, (root + 2 * PAGE) | 7);
+    poke64(m, root + PAGE + 8 * 3, (root + 6 * PAGE) | 7);
+    poke64(m, root + 6 * PAGE + 8 * 0x1f7, LAPIC_AT | 0x83);
+    for (unsigned i = 0; i < 3; i++) {
+        poke64(m, root + 2 * PAGE + 8 * i, (root + (3 + i) * PAGE) | 7);
         for (unsigned j = 0; j < 512; j++) {
             uint64_t at = (uint64_t)i << 21 | (uint64_t)j << 12, e = at | 3;
             bool code = at >= CODE_AT && at < CODE_AT + CODE_PAGES * PAGE;
             bool data = at >= DATA_AT && at < DATA_AT + DATA_PAGES * PAGE;
             if (code || at == STACK3_AT || at == STACK3_AT - PAGE) e |= 4;
             if (code && below(r, 4) == 0) e &= ~2ull;
+            if (code && below(r, 8) == 0) e = (e & 0xfff) | (CODE_AT + below(r, CODE_PAGES) * PAGE);
             if (data) {
                 e |= 4;
                 switch (below(r, 8)) {
@@ -241,10 +303,64 @@ static void tables(rs_machine *m, struct rng *r)
                 }
             }
             if (below(r, 4) == 0) e |= 0x100;
-            poke64(m, TABLES_AT + (3 + i) * PAGE + 8 * j, e);
+            poke64(m, root + (3 + i) * PAGE + 8 * j, e);
         }
     }
-    poke64(m, TABLES_AT + 2 * PAGE + 8 * 3, 0x600000 | 0x87);
+    poke64(m, root + 2 * PAGE + 8 * 3, 0x600000 | 0x87);
+}
+
+static void out(struct code *k, unsigned port, unsigned value)
+{
+    put(k, 0xb0);
+    put(k, value);
+    put(k, 0xe6);
+    put(k, port);
+}
+/* MOV DWORD [RDI+reg],value */
+static void apic(struct code *k, unsigned reg, uint32_t value)
+{
+    put(k, 0xc7);
+    put(k, 0x87);
+    put32(k, reg);
+    put32(k, value);
+}
+
+/* Ring 0, 64-bit: 8259 pair, 8254 counter 0 and the local APIC's timer as the dice say; the registers
+ * that this took; then into the guest. */
+static void prelude(rs_machine *m, struct rng *r, const uint64_t frame[5])
+{
+    static const uint8_t pic[][2] = {{0x20, 0x11}, {0x21, 0x20}, {0x21, 4}, {0x21, 1}, {0xa0, 0x11},
+                                     {0xa1, 0x28}, {0xa1, 2}, {0xa1, 1}, {0x21, 0xfe}, {0xa1, 0xff}};
+    uint8_t b[512];
+    struct code k = {b, 0, sizeof(b)};
+    unsigned which = (unsigned)below(r, 4), count = 2 + (unsigned)below(r, 12);
+
+    for (unsigned i = 0; i < sizeof(pic) / sizeof(pic[0]); i++) out(&k, pic[i][0], pic[i][1]);
+    put(&k, 0xbf);
+    put32(&k, LAPIC_AT);
+    apic(&k, 0xf0, 0x1ff);
+    apic(&k, 0x350, 0x700);
+    if (which & 1) {
+        out(&k, 0x43, 0x34);
+        out(&k, 0x40, count);
+        out(&k, 0x40, 0);
+    }
+    if (which & 2) {
+        apic(&k, 0x3e0, below(r, 2) ? 0xb : 0);
+        apic(&k, 0x320, 0x20040);
+        apic(&k, 0x380, 20 + (uint32_t)below(r, 400));
+    }
+    put(&k, 0x48);
+    put(&k, 0xb8);
+    put64(&k, DATA_AT + below(r, DATA_PAGES * PAGE));
+    put(&k, 0x48);
+    put(&k, 0xbf);
+    put64(&k, DATA_AT + below(r, DATA_PAGES * PAGE));
+    put(&k, 0x48);
+    put(&k, 0xcf);
+    if (k.n == k.max) abort();
+    poke(m, PRELUDE_AT, b, k.n);
+    poke(m, FRAME_AT, frame, 5 * 8);
 }
 
 static void set(rs_machine *m, unsigned reg, uint64_t v)
@@ -269,7 +385,9 @@ static void build(rs_machine *m, uint64_t seed)
     static uint8_t zero[16];
     uint8_t code[CODE_PAGES * PAGE];
     struct code k = {code, 0, sizeof(code)};
-    bool user = below(&r, 2);
+    bool user = below(&r, 2), compat = below(&r, 4) == 0, pcid = below(&r, 3) == 0;
+    unsigned level = user ? 3 : 0, limited = (unsigned)below(&r, 3), small_stack = below(&r, 4) == 0;
+    uint64_t base = 0;
 
     /* a flat image of nothing puts the machine into 64-bit mode */
     if (rs_load_flat(m, zero, sizeof(zero), CODE_AT, CODE_AT, RS_FLAT_LONG64, 0x60000) != RS_OK) {
@@ -278,11 +396,17 @@ static void build(rs_machine *m, uint64_t seed)
     }
     while (k.n < k.max) insn(&k, &r);
     poke(m, CODE_AT, code, sizeof(code));
-    stubs(m);
-    tables(m, &r);
-    static const uint64_t gdt[] = {0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff,
+    stubs(m, &r, pcid);
+    tables(m, &r, TABLES_AT);
+    tables(m, &r, TABLES_AT ^ TABLES_OTHER);
+    /* 64: 32-bit code at the code's base with a limit in it; 72: 16-bit code there; 80: 16-bit stack */
+    uint64_t dpl = (uint64_t)level << 45, end = limited ? 0x800 + below(&r, 0x3000) : 0x3fff;
+    const uint64_t gdt[] = {0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff,
                                    0x00cff3000000ffff, 0x00affb000000ffff,
-                                   0x0000890030000067 | (uint64_t)(TSS_AT & 0xffff) << 16, 0};
+                                   0x0000890030000067 | (uint64_t)(TSS_AT & 0xffff) << 16, 0,
+                                   (limited ? 0x00409b1000000000 | end : 0x00cf9b000000ffff) | dpl,
+                                   0x00009b1000000000 | dpl | end,
+                                   (user ? 0x000093030000ffff : 0x000093680000ffff) | dpl};
     poke(m, GDT_AT, gdt, sizeof(gdt));
     poke64(m, TSS_AT + 4, STACK0_AT);
     poke64(m, TSS_AT + 0x24, STACK0_AT - 0x1000);
@@ -292,7 +416,7 @@ static void build(rs_machine *m, uint64_t seed)
     set(m, RS_REG_IDTR_BASE, IDT_AT);
     set(m, RS_REG_IDTR_LIMIT, 4095);
     set(m, RS_REG_CR4, 0x20 | (below(&r, 2) ? 0x100000 : 0) | (below(&r, 2) ? 0x200000 : 0) |
-                           (below(&r, 2) ? 0x80 : 0) | 0x600);
+                           (below(&r, 2) ? 0x80 : 0) | (pcid ? 0x20000 : 0) | 0x600);
     set(m, RS_REG_CR3, TABLES_AT);
     set(m, RS_REG_EFER, 0x501 | (below(&r, 4) ? 0x800 : 0));
     set(m, RS_REG_CR0, 0x80000011 | (below(&r, 2) ? 0x10000 : 0));
@@ -302,20 +426,35 @@ static void build(rs_machine *m, uint64_t seed)
     segment(m, 7, 0x30, 0x8b);
     set(m, RS_REG_TR_BASE, TSS_AT);
     set(m, RS_REG_TR, 0x30);
-    segment(m, 1, user ? 0x2b : 8, user ? 0xa0fb : 0xa09b);
+    segment(m, 1, 8, 0xa09b);
     for (unsigned i = 0; i < 6; i++)
-        if (i != 1) segment(m, i, user ? 0x23 : 0x10, user ? 0xc0f3 : 0xc093);
-    set(m, RS_REG_CPL, user ? 3 : 0);
+        if (i != 1) segment(m, i, i == 2 ? 0x10 : 0x23, i == 2 ? 0xc093 : 0xc0f3);
+    set(m, RS_REG_CPL, 0);
     for (unsigned i = 0; i < 16; i++) set(m, i, below(&r, 3) ? DATA_AT + below(&r, DATA_PAGES * PAGE) : rnd(&r));
     for (unsigned i = 0; i < 16; i++) {
         uint64_t x[2] = {rnd(&r), rnd(&r)};
         (void)rs_reg_write_wide(m, 0, RS_REG_XMM0 + i, x, sizeof(x));
     }
     set(m, RS_REG_RCX, below(&r, 64));
-    set(m, RS_REG_RSP, (user ? STACK3_AT : 0x690000) + 0x800);
-    set(m, RS_REG_RIP, CODE_AT + below(&r, 64));
-    set(m, RS_REG_RFLAGS, 2 | (below(&r, 2) ? 0x200 : 0) | (below(&r, 16) == 0 ? 0x100 : 0) |
-                              (below(&r, 8) == 0 ? 0x3000 : 0));
+    unsigned sixteen = compat && below(&r, 4) == 0;
+    uint64_t cs = user ? 0x2b : 8, ss = user ? 0x23 : 0x10, sp = (user ? STACK3_AT : 0x690000) + 0x800;
+
+    if (compat) {
+        cs = (sixteen ? 72 : 64) | level;
+        base = limited || sixteen ? CODE_AT : 0;
+        if (small_stack) {
+            ss = 80 | level;
+            sp = 0x8800;
+        }
+    }
+    uint64_t flags = 2 | (below(&r, 4) ? 0x200 : 0) | (below(&r, 16) == 0 ? 0x100 : 0) |
+                     (below(&r, 8) == 0 ? 0x3000 : 0) | (below(&r, 16) == 0 ? 0x40000 : 0);
+    const uint64_t frame[5] = {CODE_AT + below(&r, 64) - base, cs, flags, sp, ss};
+
+    prelude(m, &r, frame);
+    set(m, RS_REG_RSP, FRAME_AT);
+    set(m, RS_REG_RIP, PRELUDE_AT);
+    set(m, RS_REG_RFLAGS, 2);
 }
 
 /* ---- running and comparing ------------------------------------------------------------------------------ */
@@ -338,7 +477,7 @@ static bool on_event(void *ctx, rs_machine *m, const struct rs_event *e)
 struct run {
     const char *name;
     unsigned engine, cap;
-    bool one_go;
+    bool one_go, alone; /* to the end at once; in slices of its own */
     uint64_t mask;
     rs_machine *m;
     struct watch watch;
@@ -356,7 +495,8 @@ static void start(struct run *r, uint64_t seed)
     k.engine = r->engine;
     k.block_cap = r->cap;
     k.mem_bytes = MEM;
-    k.cost = seed & 1 ? "skylake" : "teaching";
+    static const char *const costs[] = {"teaching", "skylake", "unit"};
+    k.cost = costs[seed % 3];
     if (rs_create(&k, &r->m, error, sizeof(error)) != RS_OK) {
         fprintf(stderr, "%s\n", error);
         abort();
@@ -366,11 +506,34 @@ static void start(struct run *r, uint64_t seed)
     if (r->mask) (void)rs_observer_add(r->m, r->mask, true, on_event, &r->watch, &id);
 }
 
-static void slice(struct run *r, uint64_t insns)
+static void slice(struct run *r, uint64_t insns, uint64_t cycles)
 {
-    struct rs_limits l = {.struct_size = sizeof(l), .insns = insns};
+    struct rs_limits l = {.struct_size = sizeof(l), .insns = insns, .cycles = cycles};
     (void)rs_run(r->m, &l, &r->stop);
     (void)rs_state_hash(r->m, r->hash);
+}
+
+static bool limited(const struct run *r)
+{
+    return r->stop.reason == RS_STOP_NONE || r->stop.reason == RS_STOP_INSN_LIMIT ||
+           r->stop.reason == RS_STOP_CYCLE_LIMIT;
+}
+
+/* On to a total of instructions or, if that is 0, of cycles; in one go or with stops of its own. */
+static void go_on(struct run *r, struct rng *dice, uint64_t insns, uint64_t cycles)
+{
+    if (!r->alone) {
+        slice(r, insns, cycles);
+        return;
+    }
+    while (limited(r) && (insns ? r->stop.insns < insns : r->stop.cycles < cycles)) {
+        uint64_t left = insns ? insns - r->stop.insns : cycles - r->stop.cycles;
+        uint64_t n = 1 + below(dice, below(dice, 3) ? 200 : 4);
+
+        if (insns && below(dice, 2)) slice(r, left, n); /* cycles on the way to instructions */
+        else if (insns) slice(r, n < left ? n : left, 0);
+        else slice(r, 0, n < left ? n : left);
+    }
 }
 
 static bool same(const struct run *a, const struct run *b)
@@ -407,21 +570,26 @@ static bool one_seed(uint64_t seed, uint64_t total)
         {.name = "cap 7", .cap = 7, .mask = EVENTS},
         {.name = "one go", .one_go = true, .mask = EVENTS},
         {.name = "unwatched", .one_go = true},
+        {.name = "own slices", .one_go = true, .alone = true},
+        {.name = "own, cap 2", .one_go = true, .alone = true, .cap = 2, .mask = EVENTS},
     };
     enum { N = sizeof(runs) / sizeof(runs[0]) };
     struct rng r = {seed ^ 0xabcdef};
     bool ok = true;
 
     for (unsigned i = 0; i < N; i++) start(&runs[i], seed);
-    while (ok && runs[0].stop.insns < total && (runs[0].stop.reason == RS_STOP_NONE ||
-                                              runs[0].stop.reason == RS_STOP_INSN_LIMIT)) {
+    bool cycles = seed / 3 % 2;
+    uint64_t goal = 0;
+
+    while (ok && runs[0].stop.insns < total && limited(&runs[0])) {
         uint64_t n = 1 + (below(&r, 4) ? below(&r, 300) : below(&r, 20));
+        goal = (cycles ? runs[0].stop.cycles : runs[0].stop.insns) + n;
         for (unsigned i = 0; i < N; i++)
-            if (!runs[i].one_go) slice(&runs[i], n);
+            if (!runs[i].one_go) slice(&runs[i], cycles ? 0 : n, cycles ? n : 0);
         for (unsigned i = 1; ok && i < N; i++) {
             if (runs[i].one_go || same(&runs[0], &runs[i])) continue;
-            fprintf(stderr, "seed %llu: %s and %s differ after a slice of %llu\n", (unsigned long long)seed,
-                    runs[0].name, runs[i].name, (unsigned long long)n);
+            fprintf(stderr, "seed %llu: %s and %s differ after a slice of %llu %s\n", (unsigned long long)seed,
+                    runs[0].name, runs[i].name, (unsigned long long)n, cycles ? "cycles" : "instructions");
             tell(&runs[0]);
             tell(&runs[i]);
             ok = false;
@@ -429,8 +597,7 @@ static bool one_seed(uint64_t seed, uint64_t total)
     }
     for (unsigned i = 0; ok && i < N; i++) {
         if (!runs[i].one_go) continue;
-        bool limited = runs[0].stop.reason == RS_STOP_INSN_LIMIT;
-        slice(&runs[i], limited ? runs[0].stop.insns : total + 1000);
+        go_on(&runs[i], &r, cycles ? 0 : goal, cycles ? goal : 0);
         if (!runs[i].mask) runs[i].watch = runs[0].watch;
         if (same(&runs[0], &runs[i])) continue;
         fprintf(stderr, "seed %llu: in slices and %s differ\n", (unsigned long long)seed, runs[i].name);
