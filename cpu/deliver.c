@@ -441,7 +441,7 @@ struct chain {
     unsigned n;
 };
 
-/* The end: the causes in words, the last three as an event. */
+/* The end: the causes in words, and the last four at most as an event. */
 static void shutdown(struct cpu *c, const struct chain *k)
 {
     const struct fault *last = &k->f[k->n - 1];
@@ -455,10 +455,11 @@ static void shutdown(struct cpu *c, const struct chain *k)
                          : "; delivering it: ",
                   &k->f[i]);
     }
+    unsigned told = k->n < 4 ? k->n : 4;
+    uint64_t w[4] = {0};
+    for (unsigned i = 0; i < told; i++) w[i] = fault_word(last - (told - 1) + i);
     if (ev_wanted(c, RS_EV_SHUTDOWN))
-        ev_emit_rule(c, RS_EV_SHUTDOWN, 0, (enum rs_rule)last->rule, 0,
-                     k->n > 2 ? fault_word(last - 2) : 0, k->n > 1 ? fault_word(last - 1) : 0,
-                     fault_word(last), 0);
+        ev_emit_rule(c, RS_EV_SHUTDOWN, told, (enum rs_rule)last->rule, 0, w[0], w[1], w[2], w[3]);
 }
 
 /* What to deliver after `met` got in the way of `now`. */

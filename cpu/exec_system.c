@@ -563,6 +563,7 @@ OP(cpuid)
 OP(hlt)
 {
     if (!priv_cpl0(c)) return STEP_FAULT;
+    c->halted_at = cpu_now(c);
     if (ev_wanted(c, RS_EV_HALT)) ev_emit(c, RS_EV_HALT, 0, (c->flags & RF_IF) != 0, 0, 0, 0);
     return STEP_HALT;
 }

@@ -32,6 +32,14 @@ static enum take take(struct cpu *c, const struct fault *f)
     return deliver(c, f) ? TAKE_DELIVERED : TAKE_SHUTDOWN;
 }
 
+static void wake(struct cpu *c, unsigned vector)
+{
+    if (!c->halted) return;
+    c->halted = false;
+    if (ev_wanted(c, RS_EV_WAKE))
+        ev_emit(c, RS_EV_WAKE, 0, vector, (c->ticks - c->halted_at) / TICKS_PER_CYCLE, 0, 0);
+}
+
 /* INTA cycle: the local APIC's own vector if it has one above the priority, else the 8259's. */
 static enum take take_intr(struct cpu *c)
 {
@@ -45,15 +53,9 @@ static enum take take_intr(struct cpu *c)
         vector = c->inta.acknowledge(c->inta.ctx);
     }
     interrupts_update(c);
+    wake(c, vector);
     if (ev_wanted(c, RS_EV_IRQ)) ev_emit(c, RS_EV_IRQ, own >= 0, vector, 0, 0, 0);
     return take(c, &(struct fault){.vector = vector, .klass = FC_EXTERNAL});
-}
-
-static void wake(struct cpu *c)
-{
-    if (!c->halted) return;
-    c->halted = false;
-    if (ev_wanted(c, RS_EV_WAKE)) ev_emit(c, RS_EV_WAKE, 0, 0, 0, 0, 0);
 }
 
 enum take interrupts_take(struct cpu *c)
@@ -61,17 +63,14 @@ enum take interrupts_take(struct cpu *c)
     if (c->trap_pending) {
         struct fault f = {.vector = VEC_DB, .klass = FC_TRAP, .dr6 = c->trap_pending};
         c->trap_pending = 0;
-        wake(c);
+        wake(c, VEC_DB);
         return take(c, &f);
     }
     if (c->nmi_pending && !c->nmi_blocked && !(c->shadow & SHADOW_SS)) {
         c->nmi_pending = false;
-        wake(c);
+        wake(c, VEC_NMI);
         return take(c, &(struct fault){.vector = VEC_NMI, .klass = FC_NMI});
     }
-    if (c->intr_line && (c->flags & RF_IF) && c->shadow == 0) {
-        wake(c);
-        return take_intr(c);
-    }
+    if (c->intr_line && (c->flags & RF_IF) && c->shadow == 0) return take_intr(c);
     return TAKE_NONE;
 }

@@ -106,8 +106,9 @@ static void add_inputs(struct line *l, const struct rs_event *e, unsigned subjec
                  (a >> 16 & 0xff) == 1 ? "" : "s", (unsigned)(a >> 8 & 0xff), b >> 16, b & 0xffff);
         break;
     case RULE_SUB_VECTOR:
-        line_add(l, "type %u, DPL %u, P=%u", (unsigned)(a & 0xff), (unsigned)(a >> 8 & 0xff),
-                 (unsigned)(a >> 16 & 1));
+        if (e->rule == RS_RULE_IDT_LIMIT) line_add(l, "IDT limit " X64, b);
+        else line_add(l, "type %u, DPL %u, P=%u", (unsigned)(a & 0xff), (unsigned)(a >> 8 & 0xff),
+                      (unsigned)(a >> 16 & 1));
         break;
     case RULE_SUB_SELECTOR: line_add(l, "attributes " X64, a); break;
     case RULE_SUB_LINEAR: add_linear_inputs(l, e); break;
@@ -273,12 +274,10 @@ SENTENCE(wake) { line_add(l, "by vector " D64 " after " D64 " idle cycles", e->w
 
 SENTENCE(shutdown)
 {
-    line_add(l, "triple fault: ");
-    add_fault(l, unpack_fault(e->w[0]));
-    line_add(l, ", then ");
-    add_fault(l, unpack_fault(e->w[1]));
-    line_add(l, ", then ");
-    add_fault(l, unpack_fault(e->w[2]));
+    for (unsigned i = 0; i < e->how && i < 4; i++) {
+        line_add(l, i == 0 ? "triple fault: " : ", then ");
+        add_fault(l, unpack_fault(e->w[i]));
+    }
 }
 
 SENTENCE(gap) { line_add(l, "the emulator lacks what the configuration promises (" X64 ")", e->w[0]); }

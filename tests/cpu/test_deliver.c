@@ -614,6 +614,94 @@ START_TEST(into_and_bound_raise_of_and_br_in_32_bit_code)
 }
 END_TEST
 
+/* ---- what the events carry --------------------------------------------------------------------------------------------------- */
+
+struct told {
+    struct rs_event last;
+    unsigned faults;
+};
+
+static bool tell(void *ctx, rs_machine *m, const struct rs_event *e)
+{
+    struct told *told = ctx;
+
+    (void)m;
+    if (e->kind == RS_EV_FAULT) told->faults++;
+    else told->last = *e;
+    return false;
+}
+
+static void tell_of(struct ring *r, uint64_t mask, struct told *told)
+{
+    unsigned id;
+
+    memset(told, 0, sizeof *told);
+    ck_assert_int_eq(rs_observer_add(r->m, mask, false, tell, told, &id), RS_OK);
+}
+
+START_TEST(a_shutdown_tells_four_causes_and_each_has_its_own_fault_event)
+{
+    struct ring *r = ring_new(false);
+    struct told told;
+    char text[400];
+
+    tell_of(r, RS_MASK(RS_EV_SHUTDOWN) | RS_MASK(RS_EV_FAULT), &told);
+    reg(r, RS_REG_IDTR_LIMIT, 0);
+    TRY(r, 0x0f, 0x0b); /* UD2; no gate; none for #GP; none for #DF */
+    ck_assert_int_eq(r->stop.reason, RS_STOP_TRIPLE_FAULT);
+    ck_assert_uint_eq(told.faults, 5); /* #UD, #GP, #GP, #DF, #GP */
+    ck_assert_uint_eq(told.last.kind, RS_EV_SHUTDOWN);
+    ck_assert_uint_eq(told.last.how, 4);
+    rs_event_format(r->m, &told.last, RS_LOG_TEXT, text, sizeof text);
+    ck_assert_msg(strstr(text, "triple fault: #UD, then #GP(0x33), then #GP(0x6b), then #GP(0x43)\n") != NULL, "%s",
+                  text);
+    ring_free(r);
+}
+END_TEST
+
+START_TEST(an_idt_limit_is_told_as_a_limit)
+{
+    struct ring *r = ring_new(false);
+    struct told told = {.faults = 0};
+    char text[400];
+    unsigned id;
+
+    ck_assert_int_eq(rs_observer_add(r->m, RS_MASK(RS_EV_CHECK), true, tell, &told, &id), RS_OK);
+    reg(r, RS_REG_IDTR_LIMIT, 0x20f);
+    TRY(r, 0xcd, 0x21);
+    REFUSED(r, IDT_LIMIT, GP, 0x21 * 8 + 2);
+    rs_event_format(r->m, &told.last, RS_LOG_TEXT, text, sizeof text);
+    ck_assert_msg(strstr(text, "; IDT limit 0x20f, CPL 0") != NULL, "%s", text);
+    ring_free(r);
+}
+END_TEST
+
+/* The local APIC's timer: vector 0x31 after some 2000 cycles. */
+START_TEST(waking_tells_the_vector_and_the_idle_cycles)
+{
+    static const uint8_t code[] = {0xc7, 0x83, 0xf0, 0x00, 0x00, 0x00, 0xff, 0x01, 0x00, 0x00, /* enable */
+                                   0xc7, 0x83, 0x20, 0x03, 0x00, 0x00, 0x31, 0x00, 0x00, 0x00, /* LVT timer */
+                                   0xc7, 0x83, 0x80, 0x03, 0x00, 0x00, 0xe8, 0x03, 0x00, 0x00, /* count 1000, by 2 */
+                                   0xfb, 0xf4};                                                /* STI; HLT */
+    struct ring *r = ring_new(false);
+    struct told told;
+
+    tell_of(r, RS_MASK(RS_EV_WAKE), &told);
+    reg(r, RS_REG_RBX, 0xfee00000);
+    ck_assert_int_eq(rs_phys_write(r->m, CODE, code, sizeof code), RS_OK);
+    go(r, 5);
+    uint64_t halted = rs_cycles(r->m);
+    ck_assert_uint_eq(told.last.kind, 0);
+    go(r, 1);
+    ck_assert_int_eq(r->vector, 0x31);
+    ck_assert_uint_eq(told.last.kind, RS_EV_WAKE);
+    ck_assert_uint_eq(told.last.w[0], 0x31);
+    ck_assert_uint_gt(told.last.w[1], 100);
+    ck_assert_uint_le(told.last.w[1], told.last.tick / 64 - halted + 10);
+    ring_free(r);
+}
+END_TEST
+
 RUN_TESTS("deliver", checks_56_int_n_needs_a_gate_dpl_not_below_cpl_and_int1_does_not,
           checks_59_an_idt_of_long_mode_holds_64_bit_interrupt_and_trap_gates,
           gates_are_refused_by_limit_presence_and_what_they_lead_to,
@@ -635,4 +723,6 @@ RUN_TESTS("deliver", checks_56_int_n_needs_a_gate_dpl_not_below_cpl_and_int1_doe
           iret_in_compatibility_mode_to_the_same_level_leaves_ss_alone,
           protected_mode_delivers_through_32_bit_gates_at_both_levels,
           checks_50_the_tss_must_hold_a_good_stack_for_the_inner_level,
-          protected_mode_says_what_it_lacks, into_and_bound_raise_of_and_br_in_32_bit_code)
+          protected_mode_says_what_it_lacks, into_and_bound_raise_of_and_br_in_32_bit_code,
+          a_shutdown_tells_four_causes_and_each_has_its_own_fault_event, an_idt_limit_is_told_as_a_limit,
+          waking_tells_the_vector_and_the_idle_cycles)
