@@ -270,7 +270,7 @@ static struct block *finish(struct cpu *c, struct draft *d, uint64_t phys, uint6
 }
 
 /* The first instruction crosses into the next page: fetch both parts. Such blocks are found again by
- * both physical pages and their bytes, so writes need not be watched. */
+ * both physical pages and their bytes, so writes need not kill them. */
 static struct block *make_crosser(struct cpu *c, uint64_t lin, uint64_t phys, unsigned room, bool *fault)
 {
     struct draft d;
@@ -297,6 +297,9 @@ static struct block *make_crosser(struct cpu *c, uint64_t lin, uint64_t phys, un
     (void)add(&d, &op, &x);
     k->block = finish(c, &d, phys, phys2);
     memcpy(k->bytes, bytes, sizeof(bytes));
+    /* its pages are code's all the same: a REP must see every write, lest it miss one to itself */
+    bool first = ram_mark_code(c->ram, phys, room), second = ram_mark_code(c->ram, phys2, 1);
+    if (first || second) mmu_drop_filter(&c->mmu);
     return k->block;
 }
 

@@ -106,12 +106,16 @@ static enum step repeat(struct cpu *c, const struct op *o,
     if (!c->rep_paid) cpu_charge_event(c, RS_CAT_MICROCODE, COST_REP_MOVS_START);
     c->rep_paid = false;
     if ((c->gpr[R_RCX] & mask) == 0) return STEP_END;
+    bool changed;
     do {
-        if (!one(c, o)) return STEP_FAULT;
+        own_begin(c, o);
+        bool ok = one(c, o);
+        changed = own_end(c);
+        if (!ok) return STEP_FAULT;
         addr_put(c, R_RCX, mask, c->gpr[R_RCX] - 1);
         if ((c->gpr[R_RCX] & mask) == 0) return STEP_END;
-    } while (!c->brk && !due(c));
-    c->rep_paid = true;
+    } while (!c->brk && !changed && !due(c));
+    c->rep_paid = !changed;
     c->rep_rem = 0;
     return STEP_REPEAT;
 }

@@ -86,4 +86,21 @@ static inline uint64_t linear_of(const struct cpu *c, unsigned seg, uint64_t eff
 /** A general register by the byte offset that 8-bit operands are given as. */
 static inline uint8_t *reg_byte(struct cpu *c, unsigned offset) { return (uint8_t *)c->gpr + offset; }
 
+/** A REP that writes must notice when it writes over itself, whichever way it got there: from then on
+ *  what it has become is executed. Say so before an element is written through mem_write ... */
+static inline void own_begin(struct cpu *c, const struct op *o)
+{
+    c->own.phys = c->stepping ? c->step_phys : c->blk->phys + o->ip_off;
+    c->own.phys2 = c->stepping ? c->step_phys2 : c->blk->phys2;
+    c->own.length = o[1].ip_off - (unsigned)o->ip_off;
+    c->own.hit = false;
+    c->own.on = true;
+}
+/** ... and after it: has the instruction been written? */
+static inline bool own_end(struct cpu *c)
+{
+    c->own.on = false;
+    return c->own.hit;
+}
+
 #endif

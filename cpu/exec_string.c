@@ -327,7 +327,7 @@ static enum step string_repeat(struct cpu *c, const struct op *o, enum string_ki
     uint64_t count = pointer(c, o, R_RCX);
     struct price price = price_of(c, o, kind);
     struct compared v = {0, 0};
-    bool done;
+    bool done, changed = false;
 
     /* one that was left and not interrupted (a limit, a stop, a deaf alarm) goes on as if it had not been */
     if (c->rep_paid) price.rem = c->rep_rem;
@@ -339,17 +339,20 @@ static enum step string_repeat(struct cpu *c, const struct op *o, enum string_ki
         uint64_t n = string_run(c, o, kind, want < count ? want : count, &v);
 
         if (n == 0) {
-            if (!string_one(c, o, kind, &v)) return STEP_FAULT;
+            own_begin(c, o);
+            bool ok = string_one(c, o, kind, &v);
+            changed = own_end(c);
+            if (!ok) return STEP_FAULT;
             n = 1;
         }
         count -= n;
         addr_put(c, R_RCX, addr_mask(o), count);
         charge_elements(c, &price, n);
         done = count == 0 || (compares(kind) && ends(until_equal(o), &v));
-    } while (!done && !must_pause(c));
+    } while (!done && !changed && !must_pause(c));
     if (compares(kind) && (done || (c->flags & RF_TF))) fl_sub(c, v.a, v.b, o->width);
     if (done) return STEP_NEXT;
-    c->rep_paid = true; /* until something is delivered (cpu_forget_place) */
+    c->rep_paid = !changed; /* until something is delivered (cpu_forget_place) */
     c->rep_rem = price.rem;
     return STEP_REPEAT;
 }

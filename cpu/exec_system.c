@@ -94,6 +94,7 @@ OP(syscall)
     c->gpr[R_RCX] = next;
     c->gpr[R_R11] = flags;
     flags_put(c, flags & ~c->fmask);
+    c->trap_lost = (c->fmask & RF_TF) != 0;
     cpu_charge_event(c, RS_CAT_TRANSITION, COST_SYSCALL);
     flat_cs(c, selector, true, 0);
     flat_ss(c, selector + 8, 0);

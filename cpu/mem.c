@@ -133,6 +133,16 @@ static uint64_t piece_read(struct cpu *c, uint64_t phys, unsigned n)
     return v;
 }
 
+/* Does a write meet the bytes of the instruction that makes it? */
+static bool own_meets(const struct cpu *c, uint64_t phys, unsigned n)
+{
+    unsigned room = RAM_PAGE - (unsigned)(c->own.phys & (RAM_PAGE - 1));
+    unsigned first = c->own.length < room ? c->own.length : room, rest = c->own.length - first;
+
+    return (phys < c->own.phys + first && c->own.phys < phys + n) ||
+           (rest && phys < c->own.phys2 + rest && c->own.phys2 < phys + n);
+}
+
 static void piece_write(struct cpu *c, uint64_t phys, unsigned n, uint64_t v)
 {
     if (UNLIKELY(!ram_is(c->ram, phys))) {
@@ -140,6 +150,7 @@ static void piece_write(struct cpu *c, uint64_t phys, unsigned n, uint64_t v)
         return;
     }
     ram_write(c->ram, phys, &v, n);
+    if (UNLIKELY(c->own.on) && own_meets(c, phys, n)) c->own.hit = true;
     if (UNLIKELY(c->ram->over_budget)) cpu_attention(c);
 }
 

@@ -245,6 +245,8 @@ static void step_cached(struct cpu *c)
         (void)chain_exit(c, EXIT_FAULT);
         return;
     }
+    c->step_phys = b->phys + b->op[i].ip_off;
+    c->step_phys2 = b->phys2;
     pair[0] = b->op[i];
     pair[0].fn = side->plain;
     pair[1] = b->op[i + 1];
@@ -259,7 +261,7 @@ static void step_reference(struct cpu *c)
 {
     struct op pair[2];
     struct decoded d;
-    uint64_t lin = fetch_linear(c), phys, phys2, rip = c->gpr[R_RIPBASE], before = c->insns;
+    uint64_t lin = fetch_linear(c), phys, phys2 = 0, rip = c->gpr[R_RIPBASE], before = c->insns;
     uint8_t bytes[16] = {0};
     unsigned room = RAM_PAGE - (unsigned)(lin & (RAM_PAGE - 1)), have = room < 15 ? room : 15;
 
@@ -272,6 +274,8 @@ static void step_reference(struct cpu *c)
         (void)decode_one(c, c->ctx, bytes, 15, UINT32_MAX, 0, &pair[0], &d);
     }
     if (!length_judge(c, d.length)) return;
+    c->step_phys = phys;
+    c->step_phys2 = phys2;
     memset(&pair[1], 0, sizeof(pair[1]));
     pair[1].ip_off = d.length;
     pair[1].prefix = (uint16_t)d.ticks;
@@ -289,13 +293,14 @@ static void step(struct cpu *c)
 
     c->flags &= ~(uint64_t)RF_RF;
     c->shadow = 0;
+    c->trap_lost = false;
     c->brk = false;
     /* one instruction cannot pass an instruction limit; with TF a REP traps after each iteration */
     c->deadline = tf ? c->ticks : c->until;
     if (c->reference) step_reference(c);
     else step_cached(c);
     /* the trap after a load of SS is lost, the next instruction's comes */
-    if (tf && !(c->shadow & SHADOW_SS) && c->exit != EXIT_FAULT && c->exit != EXIT_GAP) interrupts_single_step(c);
+    if (tf && !c->trap_lost && !(c->shadow & SHADOW_SS) && c->exit != EXIT_FAULT && c->exit != EXIT_GAP) interrupts_single_step(c);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------------------ */

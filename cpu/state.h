@@ -101,6 +101,8 @@ struct cpu {
     bool rep_paid; /* a REP left without being interrupted resumes without a new start cost ... */
     uint64_t rep_rem; /* ... and with the fraction of a tick that it owes */
     uint64_t env_cr0, env_cr4, env_efer; /* what the MMU's environment was made from */
+    uint64_t step_phys, step_phys2; /* where the single op's bytes lie; phys2 as in struct block */
+    struct { uint64_t phys, phys2; unsigned length; bool on, hit; } own; /* a REP's own bytes, while it writes */
     uint64_t until;   /* cpu_run's own deadline, without the instruction limit */
     const struct fetch_slot *fetch; /* the fetch filter of the current privilege */
     struct filter_slot *rd, *wr; /* the filter's tables for the current context */
@@ -140,6 +142,7 @@ struct cpu {
     bool reference;      /* --engine reference */
     bool intr_line;      /* an interrupt asks for service: local APIC or ExtINT */
     bool request;        /* a device wants the machine (exit, reset): cpu_run returns CPU_REQUEST */
+    bool trap_lost;      /* SYSCALL has cleared TF: no trap follows it */
     uint64_t trap_pending; /* DR6 bits of a #DB trap due at this boundary */
     bool magic_break;
     uint8_t index;

@@ -241,6 +241,26 @@ START_TEST(a_trap_after_a_load_of_ss_waits_for_the_next_instruction)
 }
 END_TEST
 
+START_TEST(a_syscall_that_clears_tf_is_not_followed_by_a_trap)
+{
+    for (unsigned keeps = 0; keeps < 2; keeps++) {
+        struct box b = box_new(RS_ENGINE_FAST, NULL);
+
+        CODE_AT(&b, CODE, 0x0f, 0x05);
+        CODE_AT(&b, CODE + 0x100, 0xeb, 0xfe);
+        reg(&b, RS_REG_EFER, get(&b, RS_REG_EFER) | EFER_SCE);
+        reg(&b, RS_REG_STAR, 8ull << 32);
+        reg(&b, RS_REG_LSTAR, CODE + 0x100);
+        reg(&b, RS_REG_FMASK, keeps ? 0 : RF_TF);
+        reg(&b, RS_REG_RFLAGS, 0x102);
+        go(&b, 4, 0);
+        ck_assert_uint_eq(get(&b, RS_REG_RIP), keeps ? HANDLER + 16 : CODE + 0x100);
+        ck_assert_uint_eq(get(&b, RS_REG_R11), 0x102);
+        rs_destroy(b.m);
+    }
+}
+END_TEST
+
 /* ---- code that changes ----------------------------------------------------------------------------------------- */
 
 START_TEST(an_undefined_opcode_whose_second_byte_changes_is_decoded_anew)
@@ -257,6 +277,33 @@ START_TEST(an_undefined_opcode_whose_second_byte_changes_is_decoded_anew)
         go(&b, 1, 0);
         ck_assert_uint_eq(get(&b, RS_REG_RIP), CODE + 65);
         rs_destroy(b.m);
+    }
+}
+END_TEST
+
+START_TEST(a_rep_that_writes_over_itself_becomes_what_it_wrote_however_the_run_is_cut)
+{
+    /* REP STOSB at CODE, from 8 bytes before it: its own bytes become NOPs (and what follows, as far as
+     * it got), whether or not a limit stops it on its way; and the same across a page end */
+    static const uint64_t at[] = {CODE + 0x40, CODE + 0xfff};
+
+    for (unsigned where = 0; where < 2; where++) {
+        struct box b[3] = {box_new(RS_ENGINE_FAST, NULL), box_new(RS_ENGINE_REFERENCE, NULL),
+                           box_new(RS_ENGINE_FAST, NULL)};
+        for (unsigned i = 0; i < 3; i++) {
+            CODE_AT(&b[i], at[where], 0xf3, 0xaa, 0xeb, 0xfe);
+            reg(&b[i], RS_REG_RIP, at[where]);
+            reg(&b[i], RS_REG_RDI, at[where] - 8);
+            reg(&b[i], RS_REG_RAX, 0x90);
+            reg(&b[i], RS_REG_RCX, 100);
+            uint64_t before = b[i].stop.cycles;
+            if (i < 2) go(&b[i], 0, 4000);
+            else while (b[i].stop.cycles < before + 4000) go(&b[i], 0, 1);
+            ck_assert_uint_eq(get(&b[i], RS_REG_RIP), at[where] + 2);
+            ck_assert_msg(get(&b[i], RS_REG_RCX) == 91, "%u %u: %u", where, i, (unsigned)get(&b[i], RS_REG_RCX));
+            ck_assert_str_eq(b[0].hash, b[i].hash);
+            rs_destroy(b[i].m);
+        }
     }
 }
 END_TEST
@@ -410,7 +457,9 @@ RUN_TESTS("engine", a_walk_within_a_block_does_not_carry_it_past_a_cycle_limit,
           an_interrupt_between_two_blocks_does_not_become_their_link,
           a_rip_set_from_outside_is_where_the_run_goes_on, a_rep_elsewhere_does_not_inherit_the_start_of_one_that_was_left,
           a_trap_after_a_load_of_ss_waits_for_the_next_instruction,
+          a_syscall_that_clears_tf_is_not_followed_by_a_trap,
           an_undefined_opcode_whose_second_byte_changes_is_decoded_anew,
+          a_rep_that_writes_over_itself_becomes_what_it_wrote_however_the_run_is_cut,
           a_code_segments_limit_holds_however_often_the_code_has_run,
           a_call_pushes_at_the_top_of_a_16_bit_stack_that_wraps, short_branches_of_16_bit_code_wrap_at_64_kib,
           operand_size_66h_leaves_near_branches_of_64_bit_code_alone,
