@@ -43,12 +43,13 @@ uint64_t ev_emit(struct cpu *c, enum rs_event_kind kind, unsigned how, uint64_t 
     return ev_emit_rule(c, kind, how, RS_RULE_NONE, 0, w0, w1, w2, w3);
 }
 
-uint64_t ev_emit_at(struct cpu *c, enum rs_event_kind kind, uint64_t rip, uint64_t w0, uint64_t w1,
-                    uint64_t w2, uint64_t w3)
+uint64_t ev_emit_at(struct cpu *c, enum rs_event_kind kind, unsigned how, uint64_t rip, uint64_t w0,
+                    uint64_t w1, uint64_t w2, uint64_t w3)
 {
     struct rs_event ev = {.kind = (uint16_t)kind,
                           .cpu = c->index,
                           .cpl = c->cpl,
+                          .how = (uint8_t)how,
                           .tick = cpu_now(c),
                           .rip = rip,
                           .w = {w0, w1, w2, w3}};

@@ -132,8 +132,8 @@ static inline bool ev_wanted(const struct cpu *c, enum rs_event_kind kind)
 uint64_t ev_emit(struct cpu *c, enum rs_event_kind kind, unsigned how, uint64_t w0, uint64_t w1,
                  uint64_t w2, uint64_t w3);
 /** The same for an instruction that has already retired: its own RIP. */
-uint64_t ev_emit_at(struct cpu *c, enum rs_event_kind kind, uint64_t rip, uint64_t w0, uint64_t w1,
-                    uint64_t w2, uint64_t w3);
+uint64_t ev_emit_at(struct cpu *c, enum rs_event_kind kind, unsigned how, uint64_t rip, uint64_t w0,
+                    uint64_t w1, uint64_t w2, uint64_t w3);
 
 /* ---- memory (mem.c) ------------------------------------------------------------------------------- */
 

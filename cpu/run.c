@@ -188,7 +188,10 @@ static struct block *find(struct cpu *c)
 /* Links of a block that single ops believe to be in: none. */
 static const struct block no_block = {.nops = 0};
 
-static void event_insn(struct cpu *c, uint64_t rip, uint64_t before, uint64_t phys, unsigned length)
+/* The size of code that these context bits decode: 16, 32, 64. */
+static unsigned code_bits(uint32_t ctx) { return 16u << (ctx & CTX_MODE); }
+
+static void event_insn(struct cpu *c, uint64_t rip, uint64_t before, uint64_t phys, unsigned length, unsigned bits)
 {
     uint8_t bytes[16] = {0};
 
@@ -197,7 +200,7 @@ static void event_insn(struct cpu *c, uint64_t rip, uint64_t before, uint64_t ph
     ram_read(c->ram, phys, bytes, length < room ? length : room);
     uint64_t w[2];
     memcpy(w, bytes, sizeof(w));
-    ev_emit_at(c, RS_EV_INSN, rip, w[0], w[1], length, 0);
+    ev_emit_at(c, RS_EV_INSN, bits, rip, w[0], w[1], length, 0);
 }
 
 static void run_ops(struct cpu *c, const struct op *o)
@@ -206,15 +209,16 @@ static void run_ops(struct cpu *c, const struct op *o)
     while (o != NULL);
 }
 
-/* Run pair[0] alone. At entry RIP, time and count are its own. */
-static void run_single(struct cpu *c, struct op pair[2], unsigned id, unsigned length)
+/* Run pair[0] alone. At entry RIP, time and count are its own. Returns what size of code it was. */
+static unsigned run_single(struct cpu *c, struct op pair[2], unsigned id, unsigned length)
 {
     uint64_t rip = c->gpr[R_RIPBASE];
+    unsigned bits = code_bits(c->ctx);
 
     pair[1].fn = op_stop;
     if (UNLIKELY(c->observe_checks) && !decode_checks(c, id, length)) {
         (void)chain_exit(c, EXIT_FAULT);
-        return;
+        return bits;
     }
     c->gpr[R_RIPBASE] = rip - pair[0].ip_off;
     c->ticks -= pair[0].prefix;
@@ -224,6 +228,7 @@ static void run_single(struct cpu *c, struct op pair[2], unsigned id, unsigned l
     run_ops(c, pair);
     c->stepping = false;
     c->blk = NULL;
+    return bits;
 }
 
 static void step_cached(struct cpu *c)
@@ -250,8 +255,8 @@ static void step_cached(struct cpu *c)
     pair[0] = b->op[i];
     pair[0].fn = side->plain;
     pair[1] = b->op[i + 1];
-    run_single(c, pair, side->id, side->length);
-    event_insn(c, rip, before, b->phys + pair[0].ip_off, side->length);
+    unsigned bits = run_single(c, pair, side->id, side->length);
+    event_insn(c, rip, before, b->phys + pair[0].ip_off, side->length, bits);
     if (c->exit == EXIT_STEPPED) c->exit = EXIT_NEXT;
     else c->step_block = NULL;
 }
@@ -280,9 +285,9 @@ static void step_reference(struct cpu *c)
     pair[1].ip_off = d.length;
     pair[1].prefix = (uint16_t)d.ticks;
     pair[1].idx = 1;
-    run_single(c, pair, d.id, d.length);
+    unsigned bits = run_single(c, pair, d.id, d.length);
     fl_put(c, fl_get(c));
-    event_insn(c, rip, before, phys, d.length);
+    event_insn(c, rip, before, phys, d.length, bits);
     if (c->exit == EXIT_STEPPED) c->exit = EXIT_NEXT;
 }
 

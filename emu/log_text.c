@@ -7,6 +7,7 @@
 #include "arch/bits.h"
 #include "arch/ports.h"
 #include "arch/rules.h"
+#include "emu/disasm.h"
 #include "emu/log.h"
 
 typedef void (*sentence_fn)(struct line *l, const struct log_context *context,
@@ -274,8 +275,9 @@ SENTENCE(wake) { line_add(l, "by vector " D64 " after " D64 " idle cycles", e->w
 
 SENTENCE(shutdown)
 {
+    line_add(l, "triple fault");
     for (unsigned i = 0; i < e->how && i < 4; i++) {
-        line_add(l, i == 0 ? "triple fault: " : ", then ");
+        line_add(l, i == 0 ? ": " : ", then ");
         add_fault(l, unpack_fault(e->w[i]));
     }
 }
@@ -402,13 +404,19 @@ SENTENCE(io) { add_data(l, "port ", e); }
 SENTENCE(mmio) { add_data(l, "", e); }
 SENTENCE(mem) { add_data(l, "", e); }
 
+static enum disasm_mode mode_of(unsigned how) { return how == 64 ? DISASM_64 : how == 32 ? DISASM_32 : DISASM_16; }
+
+/* The instruction as a reader knows it, then its bytes. */
 SENTENCE(insn)
 {
     unsigned length = e->w[2] > 15 ? 15 : (unsigned)e->w[2];
+    uint8_t bytes[16];
+    char text[96];
 
+    memcpy(bytes, e->w, sizeof bytes);
+    if (disasm(mode_of(e->how), e->rip, bytes, length, false, text, sizeof text)) line_add(l, "%s; ", text);
     line_add(l, "bytes");
-    for (unsigned i = 0; i < length; i++)
-        line_add(l, " %02x", (unsigned)(e->w[i / 8] >> i % 8 * 8 & 0xff));
+    for (unsigned i = 0; i < length; i++) line_add(l, " %02x", bytes[i]);
 }
 
 SENTENCE(device)

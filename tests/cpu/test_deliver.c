@@ -702,6 +702,26 @@ START_TEST(waking_tells_the_vector_and_the_idle_cycles)
 }
 END_TEST
 
+START_TEST(an_instruction_is_disassembled_as_the_code_it_stood_in)
+{
+    static const char *const want[2] = {"INSN mov ecx, dword ptr [eax]; bytes 8b 08\n",
+                                        "INSN mov ecx, dword ptr [rax]; bytes 8b 08\n"};
+
+    for (int wide = 0; wide < 2; wide++) {
+        struct ring *r = ring_new(!wide);
+        struct told told;
+        char text[400];
+
+        tell_of(r, RS_MASK(RS_EV_INSN), &told);
+        TRY(r, 0x8b, 0x08);
+        ck_assert_uint_eq(told.last.how, wide ? 64 : 32);
+        rs_event_format(r->m, &told.last, RS_LOG_TEXT, text, sizeof text);
+        ck_assert_msg(strstr(text, want[wide]) != NULL, "%s", text);
+        ring_free(r);
+    }
+}
+END_TEST
+
 RUN_TESTS("deliver", checks_56_int_n_needs_a_gate_dpl_not_below_cpl_and_int1_does_not,
           checks_59_an_idt_of_long_mode_holds_64_bit_interrupt_and_trap_gates,
           gates_are_refused_by_limit_presence_and_what_they_lead_to,
@@ -725,4 +745,5 @@ RUN_TESTS("deliver", checks_56_int_n_needs_a_gate_dpl_not_below_cpl_and_int1_doe
           checks_50_the_tss_must_hold_a_good_stack_for_the_inner_level,
           protected_mode_says_what_it_lacks, into_and_bound_raise_of_and_br_in_32_bit_code,
           a_shutdown_tells_four_causes_and_each_has_its_own_fault_event, an_idt_limit_is_told_as_a_limit,
-          waking_tells_the_vector_and_the_idle_cycles)
+          waking_tells_the_vector_and_the_idle_cycles,
+          an_instruction_is_disassembled_as_the_code_it_stood_in)
