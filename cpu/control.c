@@ -219,6 +219,7 @@ enum step efer_write(struct cpu *c, uint64_t value)
 
 #define DR6_WRITABLE (0xfu | DR6_BD | DR6_BS | DR6_BT)
 #define DR7_WRITABLE 0xffff23ffu
+#define DR7_ENABLES 0xffu /* L0 G0 ... L3 G3 */
 
 /* DR4 and DR5 are DR6 and DR7, or #UD while CR4.DE=1. */
 static bool dr_alias(struct cpu *c, unsigned *dr)
@@ -239,7 +240,8 @@ static bool dr_guard(struct cpu *c)
 }
 
 /** dr_write - 1. DR4, DR5 with CR4.DE=1: #UD. 2. CPL > 0: #GP(0). 3. DR7.GD=1: #DB. 4. bits 63:32 of DR6 and
- *  DR7: #GP(0). Manual: SDM 2B "MOV - Move to/from Debug Registers", SDM 3B "Debug Registers". */
+ *  DR7: #GP(0). Nothing looks for the addresses yet, so that switching one on is a gap, never silence.
+ *  Manual: SDM 2B "MOV - Move to/from Debug Registers", SDM 3B "Debug Registers". */
 enum step dr_write(struct cpu *c, unsigned dr, uint64_t value)
 {
     if (dr > 7) return undefined(c);
@@ -247,6 +249,7 @@ enum step dr_write(struct cpu *c, unsigned dr, uint64_t value)
     if (dr >= 6 && !check(c, RS_RULE_DR_RSVD, value >> 32 == 0, cpu_rip(c), dr, value, 0))
         return STEP_FAULT;
     if (dr == 6) value = (value & DR6_WRITABLE) | DR6_FIXED;
+    if (dr == 7 && (value & DR7_ENABLES)) return gap(c, "a breakpoint that DR7 enables");
     if (dr == 7) value = (value & DR7_WRITABLE) | DR7_FIXED;
     c->dr[dr] = value;
     return STEP_END;

@@ -307,9 +307,9 @@ START_TEST(checks_66_dr4_and_dr5_alias_unless_de_and_upper_halves_are_refused)
 {
     struct ring *r = at(0);
 
-    WRITE(r, 0x401, 0x0f, 0x23, 0xe8); /* MOV DR5, RAX */
+    WRITE(r, 0x30400, 0x0f, 0x23, 0xe8); /* MOV DR5, RAX */
     ALLOWED(r);
-    ck_assert_uint_eq(get(r, RS_REG_DR7), 0x401);
+    ck_assert_uint_eq(get(r, RS_REG_DR7), 0x30400);
     reg(r, RS_REG_CR4, CR4_PAE | CR4_DE);
     WRITE(r, 0x400, 0x0f, 0x23, 0xe8);
     REFUSED(r, DR_DE, UD, 0);
