@@ -143,6 +143,8 @@ uint64_t ea(const struct cpu *c, const struct op *o);
  *  type, null, canonical, #SS for the stack) and paging are judged. May cross pages. */
 bool mem_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value);
 bool mem_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t value);
+/** A read before a push of as many bytes: a device is touched only once the push has been judged. */
+bool mem_read_push(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value);
 /** Judge a write of n bytes (1..512) without making it, so that what follows cannot fault. */
 bool mem_probe_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n);
 bool mem_probe_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n);

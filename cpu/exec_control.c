@@ -63,9 +63,9 @@ OP(call_g) { return call_to(c, o, relative(c, o)); }
 
 OP(call_ind)
 {
-    uint64_t target;
+    uint64_t target = c->gpr[o->rm];
 
-    if (!operand_get(c, o, &target)) return STEP_FAULT;
+    if ((o->flags & OPF_MEM) && !mem_read_push(c, o->seg, ea(c, o), o->width, &target)) return STEP_FAULT;
     return call_to(c, o, target);
 }
 

@@ -150,7 +150,7 @@ OP(push_m)
 {
     uint64_t v;
 
-    if (!mem_read(c, o->seg, ea(c, o), o->width, &v)) return STEP_FAULT;
+    if (!mem_read_push(c, o->seg, ea(c, o), o->width, &v)) return STEP_FAULT;
     return stack_push(c, o->width, v) ? STEP_NEXT : STEP_FAULT;
 }
 OP(pop_r)

@@ -33,6 +33,7 @@ struct how {
     struct mmu_access access;
     bool stack;   /* non-canonical is #SS, not #GP */
     bool aligned; /* subject to #AC */
+    uint8_t push; /* bytes that will be pushed next: judged before a device is read */
 };
 
 static struct how how_data(const struct cpu *c, enum rs_access kind, bool stack)
@@ -210,6 +211,11 @@ static inline __attribute__((always_inline)) void host_write(void *p, unsigned n
     }
 }
 
+static bool reaches_device(const struct cpu *c, const struct pieces *p)
+{
+    return !ram_is(c->ram, p->phys[0]) || (p->n[1] && !ram_is(c->ram, p->phys[1]));
+}
+
 static bool linear_read(struct cpu *c, uint64_t lin, unsigned n, const struct how *h, uint64_t *value)
 {
     const void *host = mem_hit(c, how_table(c, h), lin, n);
@@ -220,6 +226,7 @@ static bool linear_read(struct cpu *c, uint64_t lin, unsigned n, const struct ho
         return true;
     }
     if (!pieces_translate(c, lin, n, h, &p)) return false;
+    if (UNLIKELY(h->push) && reaches_device(c, &p) && !stack_probe_push(c, h->push)) return false;
     uint64_t v = piece_read(c, p.phys[0], p.n[0]);
     if (UNLIKELY(p.n[1])) v |= piece_read(c, p.phys[1], p.n[1]) << (8 * p.n[0]);
     *value = v;
@@ -296,6 +303,20 @@ bool mem_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *v
     const void *host = seg_hit(c, c->rd, seg, eff, n);
 
     if (UNLIKELY(host == NULL)) return read_slow(c, seg, eff, n, RS_READ, value);
+    *value = host_read(host, n);
+    return true;
+}
+
+bool mem_read_push(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value)
+{
+    const void *host = seg_hit(c, c->rd, seg, eff, n);
+    uint64_t lin;
+
+    if (UNLIKELY(host == NULL)) {
+        struct how h = how_data(c, RS_READ, seg == SEG_SS);
+        h.push = (uint8_t)n;
+        return seg_linear(c, seg, eff, n, RS_READ, &lin) && linear_read(c, lin, n, &h, value);
+    }
     *value = host_read(host, n);
     return true;
 }

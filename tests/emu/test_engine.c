@@ -453,6 +453,48 @@ START_TEST(an_instruction_across_the_code_limit_at_a_page_end_does_not_touch_the
 }
 END_TEST
 
+/* ---- devices ---------------------------------------------------------------------------------------------- */
+
+static bool count(void *ctx, rs_machine *m, const struct rs_event *e)
+{
+    (void)m;
+    (void)e;
+    ++*(unsigned *)ctx;
+    return false;
+}
+
+START_TEST(a_device_is_not_read_for_a_push_that_cannot_be_made)
+{
+    static const uint8_t ops[] = {0x30, 0x10}; /* PUSH [RAX], CALL [RAX] */
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct box b = box_new(RS_ENGINE_FAST, NULL);
+        const uint8_t code[] = {0xff, ops[i]};
+        unsigned reads = 0, id;
+
+        poke(&b, CODE, code, 2);
+        poke64(&b, IDT + 16 * VEC_PF, (HANDLER + 16 * VEC_PF) % 65536 | 8u << 16 | 1ull << 32 | 0x8eull << 40 |
+                                          (uint64_t)(HANDLER & 0xffff0000) << 32);
+        poke64(&b, 0x212000 + 36, STACK); /* IST1 */
+        reg(&b, RS_REG_ES_BASE + 7, 0x212000);
+        reg(&b, RS_REG_ES_LIMIT + 7, 0x67);
+        poke64(&b, TABLES + 8192 + 8 * 3, 0); /* 6 MiB..8 MiB is absent */
+        reg(&b, RS_REG_CR3, TABLES);
+        reg(&b, RS_REG_RSP, 0x600100);
+        reg(&b, RS_REG_RAX, 0xd0000000);
+        ck_assert_int_eq(rs_observer_add(b.m, RS_MASK(RS_EV_MMIO), false, count, &reads, &id), RS_OK);
+        go(&b, 1, 0);
+        ck_assert_uint_eq(get(&b, RS_REG_RIP), HANDLER + 16 * VEC_PF);
+        ck_assert_uint_eq(reads, 0);
+        reg(&b, RS_REG_RIP, CODE);
+        reg(&b, RS_REG_RSP, STACK);
+        go(&b, 1, 0);
+        ck_assert_uint_eq(reads, 1);
+        rs_destroy(b.m);
+    }
+}
+END_TEST
+
 RUN_TESTS("engine", a_walk_within_a_block_does_not_carry_it_past_a_cycle_limit,
           an_interrupt_between_two_blocks_does_not_become_their_link,
           a_rip_set_from_outside_is_where_the_run_goes_on, a_rep_elsewhere_does_not_inherit_the_start_of_one_that_was_left,
@@ -464,4 +506,5 @@ RUN_TESTS("engine", a_walk_within_a_block_does_not_carry_it_past_a_cycle_limit,
           a_call_pushes_at_the_top_of_a_16_bit_stack_that_wraps, short_branches_of_16_bit_code_wrap_at_64_kib,
           operand_size_66h_leaves_near_branches_of_64_bit_code_alone,
           an_instruction_that_runs_into_the_hole_of_addresses_is_a_protection_fault,
-          an_instruction_across_the_code_limit_at_a_page_end_does_not_touch_the_next_page)
+          an_instruction_across_the_code_limit_at_a_page_end_does_not_touch_the_next_page,
+          a_device_is_not_read_for_a_push_that_cannot_be_made)
