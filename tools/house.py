@@ -2,7 +2,7 @@
 """house.py - the tree's yardsticks: sizes of files and functions, and mutable globals.
 
 Sizes are of our C (tables, guests and tests apart); a function is what stands between a brace in the
-first column and the next one. Mutable globals are what `nm` finds in .data and .bss of the library:
+first column and the next one. Mutable globals are what objdump finds in .data and .bss of the library:
 there must be none, and that alone makes the exit status 1. Long ones are listed for the reader.
 """
 
@@ -35,17 +35,18 @@ def functions(lines):
 
 
 def mutable_globals(archive):
-    """Names with their sections that nm finds in writable data of the archive."""
-    listing = subprocess.run(["nm", "--format=sysv", str(archive)], capture_output=True, text=True, check=True)
+    """Names with their sections of the objects in writable data of the archive. (objdump, because nm asks the
+    compiler's plugin about objects that hold intermediate code too, and that says no section.)"""
+    listing = subprocess.run(["objdump", "-t", str(archive)], capture_output=True, text=True, check=True)
     found = []
     for line in listing.stdout.splitlines():
-        parts = [p.strip() for p in line.split("|")]
-        if len(parts) != 7 or parts[3] not in ("OBJECT", "TLS", "COMMON"):
+        symbol = re.match(r"[0-9a-f]{16} (.{7}) (\S+)\t[0-9a-f]{16} (?:\.\w+ )?(.+)$", line)
+        if not symbol or "d" in symbol.group(1):
             continue
-        section = parts[6]
+        section = symbol.group(2)
         writable = section.startswith((".data", ".bss", ".tdata", ".tbss")) or section == "*COM*"
         if writable and not section.startswith(".data.rel.ro"):
-            found.append((parts[0], section))
+            found.append((symbol.group(3), section))
     return found
 
 
