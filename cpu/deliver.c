@@ -166,7 +166,10 @@ static void commit(struct cpu *c, const struct delivery *d)
     c->gpr[R_RIPBASE] = d->gate.offset;
     enter_flags(c, &d->gate);
     set_mode(c, d->cpl);
-    if (f->klass == FC_SOFT || f->klass == FC_ICEBP) c->insns++;
+    if (f->klass == FC_SOFT || f->klass == FC_ICEBP) { /* the instruction has retired */
+        c->insns++;
+        c->ticks += f->ticks;
+    }
     c->shadow = 0;
     crossing_enter(c, crossing_of(f), f->vector, d->from, d->start);
 }

@@ -246,29 +246,31 @@ OP(wrgsbase)
 
 /* ---- INT and kin: the run loop delivers what c->fault says ------------------------------------------------------ */
 
-static enum step soft_fault(struct cpu *c, unsigned vector, enum fault_class klass)
+/* The instruction's own price is due when it has been delivered: o[1].prefix - o->prefix, cpu/op.h. */
+static enum step soft_fault(struct cpu *c, const struct op *o, unsigned vector, enum fault_class klass)
 {
     c->fault = (struct fault){.vector = (uint8_t)vector,
                               .klass = (uint8_t)klass,
+                              .ticks = (uint16_t)(o[1].prefix - o->prefix),
                               .length = (uint8_t)(cpu_next_rip(c) - cpu_rip(c))};
     return STEP_FAULT;
 }
 
 OP(int_n)
 {
-    return soft_fault(c, (uint8_t)o->imm, FC_SOFT);
+    return soft_fault(c, o, (uint8_t)o->imm, FC_SOFT);
 }
 OP(int3)
 {
-    return soft_fault(c, VEC_BP, FC_SOFT);
+    return soft_fault(c, o, VEC_BP, FC_SOFT);
 }
 OP(int1)
 {
-    return soft_fault(c, VEC_DB, FC_ICEBP);
+    return soft_fault(c, o, VEC_DB, FC_ICEBP);
 }
 OP(into)
 {
-    return fl_of(c) ? soft_fault(c, VEC_OF, FC_SOFT) : STEP_NEXT;
+    return fl_of(c) ? soft_fault(c, o, VEC_OF, FC_SOFT) : STEP_NEXT;
 }
 
 /** BOUND - #BR, a fault, if the signed index is below the first or above the second bound. SDM 2A "BOUND". */

@@ -62,6 +62,7 @@ struct fault {
     uint8_t length;    /* of the instruction, for FC_SOFT and FC_ICEBP: RIP + length is pushed */
     uint16_t rule;     /* enum rs_rule that refused, RS_RULE_NONE if none did (e.g. #DE) */
     uint32_t error;
+    uint16_t ticks;    /* price of the instruction, for FC_SOFT and FC_ICEBP: due when it has been delivered */
     uint64_t cr2;      /* #PF only */
     uint64_t dr6;      /* #DB only: bits to be merged into DR6 */
 };
