@@ -519,6 +519,9 @@ static bool limited(const struct run *r)
            r->stop.reason == RS_STOP_CYCLE_LIMIT;
 }
 
+/* A guest that sleeps long need not be looked at all the time: slices double after each thousand. */
+static unsigned longer(unsigned slices) { return slices / 1000 < 30 ? slices / 1000 : 30; }
+
 /* On to a total of instructions or, if that is 0, of cycles; in one go or with stops of its own. */
 static void go_on(struct run *r, struct rng *dice, uint64_t insns, uint64_t cycles)
 {
@@ -526,9 +529,11 @@ static void go_on(struct run *r, struct rng *dice, uint64_t insns, uint64_t cycl
         slice(r, insns, cycles);
         return;
     }
+    unsigned slices = 0;
+
     while (limited(r) && (insns ? r->stop.insns < insns : r->stop.cycles < cycles)) {
         uint64_t left = insns ? insns - r->stop.insns : cycles - r->stop.cycles;
-        uint64_t n = 1 + below(dice, below(dice, 3) ? 200 : 4);
+        uint64_t n = (1 + below(dice, below(dice, 3) ? 200 : 4)) << longer(slices++);
 
         if (insns && below(dice, 2)) slice(r, left, n); /* cycles on the way to instructions */
         else if (insns) slice(r, n < left ? n : left, 0);
@@ -580,9 +585,10 @@ static bool one_seed(uint64_t seed, uint64_t total)
     for (unsigned i = 0; i < N; i++) start(&runs[i], seed);
     bool cycles = seed / 3 % 2;
     uint64_t goal = 0;
+    unsigned slices = 0;
 
     while (ok && runs[0].stop.insns < total && limited(&runs[0])) {
-        uint64_t n = 1 + (below(&r, 4) ? below(&r, 300) : below(&r, 20));
+        uint64_t n = (1 + (below(&r, 4) ? below(&r, 300) : below(&r, 20))) << longer(slices++);
         goal = (cycles ? runs[0].stop.cycles : runs[0].stop.insns) + n;
         for (unsigned i = 0; i < N; i++)
             if (!runs[i].one_go) slice(&runs[i], cycles ? 0 : n, cycles ? n : 0);
