@@ -171,7 +171,10 @@ static void commit(struct cpu *c, const struct delivery *d)
         c->ticks += f->ticks;
     }
     c->shadow = 0;
+    c->via = (uint8_t)(CROSS_VIA_IDT | (d->gate.type == SYS_TRAP ? CROSS_VIA_TRAP : 0) |
+                       (d->ist ? d->gate.ist : d->inner ? CROSS_VIA_RSP : 0));
     crossing_enter(c, crossing_of(f), f->vector, d->from, d->start);
+    c->via = 0;
 }
 
 /* ---- IA-32e mode ------------------------------------------------------------------------------------------------ */

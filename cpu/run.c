@@ -191,13 +191,16 @@ static const struct block no_block = {.nops = 0};
 /* The size of code that these context bits decode: 16, 32, 64. */
 static unsigned code_bits(uint32_t ctx) { return 16u << (ctx & CTX_MODE); }
 
-static void event_insn(struct cpu *c, uint64_t rip, uint64_t before, uint64_t phys, unsigned length, unsigned bits)
+/* @phys2 the page of the second part of an instruction that crosses into another, else 0 */
+static void event_insn(struct cpu *c, uint64_t rip, uint64_t before, uint64_t phys, uint64_t phys2,
+                       unsigned length, unsigned bits)
 {
     uint8_t bytes[16] = {0};
 
     if (c->insns == before || !ev_wanted(c, RS_EV_INSN)) return;
     unsigned room = RAM_PAGE - (unsigned)(phys & (RAM_PAGE - 1));
     ram_read(c->ram, phys, bytes, length < room ? length : room);
+    if (length > room) ram_read(c->ram, phys2, bytes + room, length - room);
     uint64_t w[2];
     memcpy(w, bytes, sizeof(w));
     ev_emit_at(c, RS_EV_INSN, bits, rip, w[0], w[1], length, 0);
@@ -256,7 +259,7 @@ static void step_cached(struct cpu *c)
     pair[0].fn = side->plain;
     pair[1] = b->op[i + 1];
     unsigned bits = run_single(c, pair, side->id, side->length);
-    event_insn(c, rip, before, b->phys + pair[0].ip_off, side->length, bits);
+    event_insn(c, rip, before, b->phys + pair[0].ip_off, b->phys2, side->length, bits);
     if (c->exit == EXIT_STEPPED) c->exit = EXIT_NEXT;
     else c->step_block = NULL;
 }
@@ -287,7 +290,7 @@ static void step_reference(struct cpu *c)
     pair[1].idx = 1;
     unsigned bits = run_single(c, pair, d.id, d.length);
     fl_put(c, fl_get(c));
-    event_insn(c, rip, before, phys, d.length, bits);
+    event_insn(c, rip, before, phys, phys2, d.length, bits);
     if (c->exit == EXIT_STEPPED) c->exit = EXIT_NEXT;
 }
 

@@ -136,6 +136,7 @@ struct cpu {
     /* not architectural */
     struct fault fault;
     char gap[240];       /* what is missing, or the chain of causes of a shutdown */
+    uint8_t via;         /* how the delivery that is being told came: CROSS_VIA_* */
     bool ext;            /* delivering what the program did not ask for: error codes get EXT=1 */
     struct { uint64_t key, number; } calls[64]; /* system calls under way, for the log alone (exec_system.c) */
     bool observe_insn;   /* run op by op, emit INSN */
@@ -167,6 +168,13 @@ struct cpu {
     struct crossing_wire *crossings;
     struct mmu mmu;
 };
+
+/* Through the IDT; which gate; whose stack. Bits 17 to 23 of a CROSS event's levels. */
+#define CROSS_VIA_IST 0x07u /* 1..7: that IST, 0: none */
+#define CROSS_VIA_TRAP 0x08u
+#define CROSS_VIA_RSP 0x10u /* RSPn (ESPn) of the new level */
+#define CROSS_VIA_IDT 0x20u
+#define CROSS_VIA_SHIFT 17
 
 #define SHADOW_STI 1u /* INTR held off for one instruction */
 #define SHADOW_SS 2u  /* INTR, NMI and #DB held off for one instruction */

@@ -162,7 +162,7 @@ static uint64_t emit_cross(const struct cpu *c, unsigned how, uint32_t number, u
     sums_now(c, &own);
     sums_sub(&own, start);
     own.ticks = own.dynamic; /* not the static price of the instruction that crossed */
-    uint64_t levels = from_cpl | (uint64_t)c->cpl << 8 | (uint64_t)inward << 16 |
+    uint64_t levels = from_cpl | (uint64_t)c->cpl << 8 | (uint64_t)inward << 16 | (uint64_t)(inward ? c->via : 0) << CROSS_VIA_SHIFT |
                       clip20(own.category[RS_CAT_WALK]) << 24 |
                       clip20(own.category[RS_CAT_REFILL]) << 44;
     uint64_t head =

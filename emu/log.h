@@ -81,8 +81,12 @@ struct packed_fault unpack_fault(uint64_t word);
 struct packed_levels {
     unsigned from, to;
     bool inward;
+    bool idt, trap_gate, rsp; /* through the IDT; which gate; onto RSPn (ESPn) of the TSS */
+    unsigned ist;             /* onto ISTn, 0: none */
     uint64_t walk, refill; /* ticks */
 };
 struct packed_levels unpack_levels(uint64_t word);
+/** "RSP0", "IST2", "current": the stack of a delivery. */
+const char *name_stack(const struct packed_levels *p, char out[8]);
 
 #endif

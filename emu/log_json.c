@@ -142,6 +142,9 @@ static void mean_cross(struct line *l, const struct log_context *context, const 
     add_number(l, "from_cpl", p.from);
     add_number(l, "to_cpl", p.to);
     add_bool(l, "inward", p.inward);
+    char stack[8];
+    add_string(l, "gate", p.idt ? p.trap_gate ? "trap" : "interrupt" : NULL);
+    add_string(l, "stack", p.idt ? name_stack(&p, stack) : NULL);
     add_number(l, "walk", p.walk);
     add_number(l, "refill", p.refill);
     add_cycles(l, "cost_cycles", e->w[3]);

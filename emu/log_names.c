@@ -7,6 +7,8 @@
 #include "emu/log.h"
 #include "mmu/mmu.h"
 
+#include <stdio.h>
+
 #define PICK(names, i) ((i) < sizeof(names) / sizeof *(names) && (names)[i] ? (names)[i] : "?")
 
 const char *name_access(unsigned kind)
@@ -133,6 +135,18 @@ struct packed_levels unpack_levels(uint64_t word)
     return (struct packed_levels){.from = (unsigned)(word & 0xff),
                                   .to = (unsigned)(word >> 8 & 0xff),
                                   .inward = (word >> 16 & 1) != 0,
+                                  .idt = (word >> 22 & 1) != 0,
+                                  .trap_gate = (word >> 20 & 1) != 0,
+                                  .rsp = (word >> 21 & 1) != 0,
+                                  .ist = (unsigned)(word >> 17 & 7),
                                   .walk = word >> 24 & 0xfffff,
                                   .refill = word >> 44};
+}
+
+const char *name_stack(const struct packed_levels *p, char out[8])
+{
+    if (p->ist) snprintf(out, 8, "IST%u", p->ist & 7);
+    else if (p->rsp) snprintf(out, 8, "RSP%u", p->to & 3);
+    else snprintf(out, 8, "current");
+    return out;
 }

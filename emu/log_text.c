@@ -206,9 +206,13 @@ SENTENCE(cross)
     uint64_t rest = e->w[3] - p.walk - p.refill;
     const char *comma = " (";
 
+    char stack[8];
+
     add_crossing(l, e->how, e->w[0], p.inward);
+    if (p.idt) line_add(l, " via IDT[" D64 "] %s gate", e->w[0], p.trap_gate ? "trap" : "interrupt");
     line_add(l, " → ");
     add_address(l, context, e->w[1]);
+    if (p.idt) line_add(l, ", stack %s", name_stack(&p, stack));
     line_add(l, ", cost ");
     line_cycles(l, e->w[3]);
     if (!e->w[3]) return;

@@ -118,7 +118,7 @@ MEANING = {
     "CHECK": {"-fault": None, "rule": TEXT, "verdict": one_of(["passed", "refused"]), "manual": TEXT,
               "subject_kind": TEXT, "fault": maybe(TEXT), "error": maybe(HEX)},
     "CROSS": {"how": CROSSINGS, "to_symbol": maybe(TEXT), "from_cpl": NUMBER, "to_cpl": NUMBER, "inward": BOOL,
-              "walk": NUMBER, "refill": NUMBER, "cost_cycles": DECIMAL},
+              "gate": maybe(TEXT), "stack": maybe(TEXT), "walk": NUMBER, "refill": NUMBER, "cost_cycles": DECIMAL},
     "RETURN": {"how": CROSSINGS, "to_symbol": maybe(TEXT), "cycles": DECIMAL},
     "BILL": {"how": CROSSINGS, "category": CATEGORIES, "cycles": DECIMAL},
     "FAULT": {"fault": maybe(TEXT), "error": maybe(HEX), "cr2": maybe(HEX), "rule": maybe(TEXT),
