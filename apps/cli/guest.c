@@ -194,7 +194,7 @@ int guest_build(const struct settings *s, rs_console_fn console, void *ctx, rs_m
     *out = NULL;
     if (s->words.count != 1) {
         fprintf(stderr, s->words.count ? "ringside: one IMAGE, please: what is '%s'?\n"
-                                       : "ringside: no IMAGE given (ringside run --help)\n",
+                                       : "ringside: no IMAGE given (ringside --help)\n",
                 s->words.count ? s->words.item[1] : "");
         return EXIT_USAGE;
     }

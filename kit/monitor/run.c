@@ -38,11 +38,20 @@ static void say_stop(struct monitor *mon)
     say_where(mon);
 }
 
-/* Run under limits and until an event of `kinds`; false if the library refuses. */
+/* Has the guest come to an end that nothing follows? */
+static bool has_ended(enum rs_stop_reason reason)
+{
+    return reason >= RS_STOP_GUEST_EXIT && reason <= RS_STOP_HOST_ERROR;
+}
+
+/* Run under limits and until an event of `kinds`; false if the guest has ended or the library refuses. */
 static bool run(struct monitor *mon, uint64_t insns, uint64_t cycles, uint64_t kinds)
 {
     const struct rs_limits limits = {.struct_size = sizeof limits, .insns = insns, .cycles = cycles};
 
+    if (has_ended(mon->stop.reason))
+        return complain(mon, "the guest has ended (%s): look at what it left, or quit",
+                        rs_stop_reason_name(mon->stop.reason));
     mon->stop_on = kinds;
     mon->found.kind = RS_EV_COUNT;
     rs_status status = rs_run(mon->m, &limits, &mon->stop);
