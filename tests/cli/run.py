@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# label: quick
 """`ringside run`: exit statuses, the stop line, --result, limits, input, options. Flat programs only."""
 import json
 import os

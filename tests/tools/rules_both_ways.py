@@ -5,7 +5,6 @@ Runs the test programs of tests/cpu again with RS_RULES_SEEN set: they then list
 (which must change no result) and write down which rules they saw decide which way. Fails, naming them,
 when a rule of rules.def was not seen both ways, but for the verdicts of ONE_WAY.
 """
-# label: quick
 import os
 import pathlib
 import re
