@@ -33,7 +33,7 @@ def says_what_happened(program, **more):
 
 
 def by_find_package(folder, *where):
-    run("cmake", "-S", EXAMPLE, "-B", folder, *where)
+    run("cmake", "-G", "Ninja", "-S", EXAMPLE, "-B", folder, *where)  # a fresh machine has no make
     run("cmake", "--build", folder)
     says_what_happened(folder / "embed")
     assert run(folder / "embed_cpp").startswith("ringside ")
