@@ -5,21 +5,17 @@
  * while RIP is still the branch's (checks.md 36): so nothing has been pushed, popped or counted.
  */
 #include "cpu/fast.h"
-#include "cpu/limit.h"
+#include "cpu/protect.h"
 
 /* ---- judging a target ------------------------------------------------------------------------------ */
 
 /* Truncated to the operand size and allowed by CS? */
-static bool target_check(struct cpu *c, const struct op *o, uint64_t *target)
+static bool branch_check(struct cpu *c, const struct op *o, uint64_t *target)
 {
-    if (cpu_64(c)) {
-        bool ok = mmu_canonical(*target, c->features->linear_bits);
-        if (LIKELY(ok && !c->observe_checks)) return true;
-        return check(c, RS_RULE_CANON_FETCH, ok, *target, c->features->linear_bits, 0, 0);
-    }
-    *target = o->width == 2 ? (uint16_t)*target : (uint32_t)*target;
-    return check(c, RS_RULE_LIMIT_FETCH, *target <= c->seg[SEG_CS].limit, *target,
-                 c->seg[SEG_CS].limit, 0, 0);
+    const struct segment *cs = &c->seg[SEG_CS];
+
+    if (!cpu_64(c)) *target = o->width == 2 ? (uint16_t)*target : (uint32_t)*target;
+    return target_check(c, *target, cs->attr, cs->limit);
 }
 
 static uint64_t relative(const struct cpu *c, const struct op *o)
@@ -33,7 +29,7 @@ OP(jmp_g)
 {
     uint64_t target = relative(c, o);
 
-    if (!target_check(c, o, &target)) return STEP_FAULT;
+    if (!branch_check(c, o, &target)) return STEP_FAULT;
     return cpu_branch(c, target);
 }
 
@@ -42,7 +38,7 @@ OP(jmp_ind)
     uint64_t target;
 
     if (!operand_get(c, o, &target)) return STEP_FAULT;
-    if (!target_check(c, o, &target)) return STEP_FAULT;
+    if (!branch_check(c, o, &target)) return STEP_FAULT;
     return cpu_branch(c, target);
 }
 
@@ -54,7 +50,7 @@ static enum step call_to(struct cpu *c, const struct op *o, uint64_t target)
     if (!cpu_64(c)) next = (uint32_t)next;
     /* Pushing comes first in the manual's operation, but the target's fault leaves no trace. */
     if (!stack_probe_push(c, o->width)) return STEP_FAULT;
-    if (!target_check(c, o, &target)) return STEP_FAULT;
+    if (!branch_check(c, o, &target)) return STEP_FAULT;
     if (!stack_push(c, o->width, next)) return STEP_FAULT;
     return cpu_branch(c, target);
 }
@@ -74,7 +70,7 @@ OP(ret_g)
     uint64_t target;
 
     if (!stack_peek(c, 0, o->width, &target)) return STEP_FAULT;
-    if (!target_check(c, o, &target)) return STEP_FAULT;
+    if (!branch_check(c, o, &target)) return STEP_FAULT;
     stack_pointer_put(c, stack_pointer(c) + o->width + (uint16_t)o->imm);
     return cpu_branch(c, target);
 }
@@ -84,7 +80,7 @@ OP(ret_g)
     {                                                                                              \
         uint64_t target = relative(c, o);                                                          \
         if (!fl_cond(c, CC)) return STEP_NEXT;                                                     \
-        if (!target_check(c, o, &target)) return STEP_FAULT;                                       \
+        if (!branch_check(c, o, &target)) return STEP_FAULT;                                       \
         return cpu_branch(c, target);                                                              \
     }
 
@@ -106,7 +102,7 @@ static enum step loop_if(struct cpu *c, const struct op *o, bool cond)
     uint64_t mask = count_mask(c, o), n = (c->gpr[R_RCX] - 1) & mask, target = relative(c, o);
 
     if (n != 0 && cond) {
-        if (!target_check(c, o, &target)) return STEP_FAULT;
+        if (!branch_check(c, o, &target)) return STEP_FAULT;
         count_put(c, mask, n);
         return cpu_branch(c, target);
     }
@@ -123,7 +119,7 @@ OP(jcxz)
     uint64_t target = relative(c, o);
 
     if (c->gpr[R_RCX] & count_mask(c, o)) return STEP_NEXT;
-    if (!target_check(c, o, &target)) return STEP_FAULT;
+    if (!branch_check(c, o, &target)) return STEP_FAULT;
     return cpu_branch(c, target);
 }
 
