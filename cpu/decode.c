@@ -381,7 +381,9 @@ static op_fn core_unary(const struct pick *p, int kind_)
 static op_fn core_movx(const struct pick *p, int kind_)
 {
     const struct op *o = p->op;
-    unsigned s = p->ops[1].size == 8 ? 0 : p->ops[1].size == 16 ? 1 : 2;
+    /* MOVSXD with a 16-bit destination reads 16 bits on Intel's processors, 32 on AMD's */
+    bool word = p->ops[1].size == 16 || (p->ins->mnemonic == ZYDIS_MNEMONIC_MOVSXD && o->width == 2);
+    unsigned s = p->ops[1].size == 8 ? 0 : word ? 1 : 2;
     unsigned form = !(o->flags & OPF_MEM) ? 0 : !(o->flags & OPF_FLAT) ? 3 : has_index(o) ? 2 : 1;
 
     return movx_handlers[kind_][s][log2_width(o->width) - 1][form];
@@ -709,19 +711,6 @@ static enum decode_status refuse(struct op *op, struct decoded *d, op_fn fn, uns
     return DECODE_OK;
 }
 
-/* F3 90 is PAUSE; with REX.B the register is R8 and F3 means nothing, but Zydis says PAUSE all the same.
- * With its F3 hidden it reads as XCHG. */
-static ZyanStatus decode_bytes(const ZydisDecoder *z, const uint8_t *bytes, unsigned n,
-                               ZydisDecodedInstruction *ins, ZydisDecodedOperand *ops)
-{
-    ZyanStatus st = ZydisDecoderDecodeFull(z, bytes, n, ins, ops);
-    uint8_t copy[15];
-
-    if (ZYAN_FAILED(st) || ins->mnemonic != ZYDIS_MNEMONIC_PAUSE || !ins->raw.rex.B) return st;
-    for (unsigned i = 0; i < ins->length; i++) copy[i] = bytes[i] == 0xf3 ? 0x3e : bytes[i];
-    return ZydisDecoderDecodeFull(z, copy, ins->length, ins, ops);
-}
-
 enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *bytes, unsigned avail,
                               unsigned page_off, unsigned ip_off, struct op *op, struct decoded *d)
 {
@@ -731,7 +720,7 @@ enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *
     memset(op, 0, sizeof(*op));
     memset(d, 0, sizeof(*d));
     op->ip_off = (uint16_t)ip_off;
-    ZyanStatus st = decode_bytes(decoder_for(c, ctx), bytes, avail < 15 ? avail : 15, &ins, ops);
+    ZyanStatus st = ZydisDecoderDecodeFull(decoder_for(c, ctx), bytes, avail < 15 ? avail : 15, &ins, ops);
     if (st == ZYDIS_STATUS_NO_MORE_DATA)
         return avail < 15 ? DECODE_MORE : refuse(op, d, op_too_long, 15);
     if (st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) return refuse(op, d, op_too_long, 15);
@@ -782,7 +771,7 @@ bool decode_form(bool mode64, const uint8_t bytes[15], char form[DECODE_FORM])
     (void)ZydisDecoderInit(&z, mode64 ? ZYDIS_MACHINE_MODE_LONG_64 : ZYDIS_MACHINE_MODE_LONG_COMPAT_32,
                            mode64 ? ZYDIS_STACK_WIDTH_64 : ZYDIS_STACK_WIDTH_32);
     struct pick p = {.ins = &ins, .ops = ops};
-    if (ZYAN_FAILED(decode_bytes(&z, bytes, 15, &ins, ops)) || has_mmx(&p)) return false;
+    if (ZYAN_FAILED(ZydisDecoderDecodeFull(&z, bytes, 15, &ins, ops)) || has_mmx(&p)) return false;
     if (row_of[ins.mnemonic] == 0 || ins.meta.isa_ext == ZYDIS_ISA_EXT_KNC) return false; /* as decode_one */
     form_name(&ins, ops, form);
     return true;

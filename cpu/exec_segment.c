@@ -77,13 +77,15 @@ OP(push_sreg)
     return STEP_NEXT;
 }
 
-/* The stack pointer moves, by the old SS, only if the load succeeds. */
+/** POP Sreg - Intel's processors read two bytes of the slot whatever its size (measured: neither #AC nor
+ *  #PF comes of the others). The stack pointer moves, by the old SS, only if the load succeeds. */
 OP(pop_sreg)
 {
     uint64_t rsp = c->gpr[R_RSP], value;
     enum step s;
 
-    if (!stack_pop(c, o->width, &value)) return STEP_FAULT;
+    if (!stack_peek(c, 0, 2, &value)) return STEP_FAULT;
+    stack_pointer_put(c, stack_pointer(c) + o->width);
     s = seg_load(c, (enum seg)o->reg, (uint16_t)value);
     if (s == STEP_FAULT) c->gpr[R_RSP] = rsp;
     return loaded(c, (enum seg)o->reg, s);

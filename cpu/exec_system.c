@@ -273,18 +273,18 @@ OP(into)
     return fl_of(c) ? soft_fault(c, o, VEC_OF, FC_SOFT) : STEP_NEXT;
 }
 
-/** BOUND - #BR, a fault, if the signed index is below the first or above the second bound. SDM 2A "BOUND". */
+/** BOUND - #BR, a fault, if the signed index is below the first or above the second bound; one below the
+ *  first never reads the second (measured). SDM 2A "BOUND". */
 OP(bound)
 {
     uint64_t at = ea(c, o), low, high;
     int64_t index = width_sext(reg_get(c, o->reg, o->width), o->width);
 
     if (!mem_read(c, (enum seg)o->seg, at, o->width, &low)) return STEP_FAULT;
+    if (index < width_sext(low, o->width)) return fault_raise(c, VEC_BR);
     if (!mem_read(c, (enum seg)o->seg, (at + o->width) & addr_mask(o), o->width, &high))
         return STEP_FAULT;
-    if (index < width_sext(low, o->width) || index > width_sext(high, o->width))
-        return fault_raise(c, VEC_BR);
-    return STEP_NEXT;
+    return index > width_sext(high, o->width) ? fault_raise(c, VEC_BR) : STEP_NEXT;
 }
 
 OP(ud)

@@ -8,7 +8,7 @@ bool limit_judge(const struct segment *s, uint64_t eff, unsigned n)
     uint64_t last = eff + n - 1;
     bool down = (s->attr & (ATTR_CODE | ATTR_EC)) == ATTR_EC;
 
-    if (!down) return last <= s->limit;
+    if (!down) return last <= s->limit || s->limit == UINT32_MAX;
     return eff > s->limit && last <= (s->attr & ATTR_DB ? 0xffffffffu : 0xffffu);
 }
 

@@ -9,7 +9,9 @@
 
 /**
  * limit_judge - pure: do n bytes at `eff` lie within the segment?
- * An expand-down segment is valid above its limit, up to 64 KiB or 4 GiB by its B bit.
+ * An expand-down segment is valid above its limit, up to 64 KiB or 4 GiB by its B bit. In a segment that
+ * ends at 4 GiB an access goes round to address 0: the manual leaves it to the implementation whether that
+ * faults, and Intel's processors (measured) do not.
  */
 bool limit_judge(const struct segment *s, uint64_t eff, unsigned n);
 

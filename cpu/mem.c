@@ -75,19 +75,25 @@ bool mem_translate(struct cpu *c, uint64_t lin, struct mmu_access access, uint64
     return false;
 }
 
+static bool align_check(struct cpu *c, uint64_t lin, unsigned n)
+{
+    return check(c, RS_RULE_ALIGN_AC, (lin & (n - 1)) == 0, lin, n, 0, 0);
+}
+
 static bool judge_linear(struct cpu *c, uint64_t lin, unsigned n, const struct how *h)
 {
     unsigned bits = c->features->linear_bits;
 
+    bool uneven = (c->flags & RF_AC) && (c->cr0 & CR0_AM) && h->access.user && h->aligned && n > 1;
+
+    /* one that starts canonical and does not end so is misaligned first (measured) */
+    if (UNLIKELY(uneven) && mmu_canonical(lin, bits) && !align_check(c, lin, n)) return false;
     if (cpu_long(c)) {
         bool ok = mmu_canonical(lin, bits) && mmu_canonical(lin + n - 1, bits);
         bool checks = c->observe_checks && !h->access.implicit;
         if (UNLIKELY(!ok || checks) &&
             !check(c, h->stack ? RS_RULE_CANON_STACK : RS_RULE_CANON_MEM, ok, lin, n, bits, 0))
             return false;
-    }
-    if (UNLIKELY((c->flags & RF_AC) && (c->cr0 & CR0_AM) && h->access.user && h->aligned && n > 1)) {
-        if (!check(c, RS_RULE_ALIGN_AC, (lin & (n - 1)) == 0, lin, n, 0, 0)) return false;
     }
     return true;
 }

@@ -122,8 +122,10 @@ static void compare_memory(struct guest *g, const struct trial *t, unsigned vect
                            struct verdict *v)
 {
     uint8_t theirs[PAGE];
-    /* AMD has pushed CS when the second push of a far CALL faults */
-    bool pushes = t->decoded && t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR && vector != 3;
+    /* AMD has pushed CS when the second push of a far CALL faults; Intel has pushed the return address of a
+     * near one when its target is not canonical. The manual has neither. */
+    bool call = t->decoded && t->ins.mnemonic == ZYDIS_MNEMONIC_CALL && vector == 13;
+    bool pushes = call || (t->decoded && t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR && vector != 3);
     bool loose = pushes || (t->decoded && result_undefined(t));
 
     for (unsigned i = 0; i < PAGES; i++) {
