@@ -12,7 +12,6 @@
  */
 #include "arch/rules.h"
 #include "cpu/protect.h"
-#include "cpu/limit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +61,7 @@ static void enter_flags(struct cpu *c, const struct gate *g)
 {
     uint64_t clear = RF_TF | RF_NT | RF_RF | RF_VM;
 
-    if (g->type == SYS_INT) clear |= RF_IF;
+    if (g->type == SYS_INT || g->type == SYS_INT16) clear |= RF_IF;
     c->flags &= ~clear;
 }
 
@@ -75,8 +74,6 @@ static const uint16_t protected_rules[] = {RS_RULE_GATE_CS_TYPE, RS_RULE_GATE_CS
                                            RS_RULE_GATE_CS_P};
 static const uint16_t long_rules[] = {RS_RULE_GATE_CS_TYPE, RS_RULE_GATE_CS_DPL, RS_RULE_GATE_CS_L,
                                       RS_RULE_GATE_CS_P};
-static const uint16_t tss_stack_rules[] = {RS_RULE_TSS_SS_RPL, RS_RULE_TSS_SS_DPL,
-                                           RS_RULE_TSS_SS_TYPE, RS_RULE_TSS_SS_P};
 
 /** 1. vector beyond the IDT's limit: #GP(v * 8 + 2 + EXT). 2. gate_idt_judge. */
 static bool read_gate(struct cpu *c, struct delivery *d)
@@ -171,7 +168,8 @@ static void commit(struct cpu *c, const struct delivery *d)
         c->ticks += f->ticks;
     }
     c->shadow = 0;
-    c->via = (uint8_t)(CROSS_VIA_IDT | (d->gate.type == SYS_TRAP ? CROSS_VIA_TRAP : 0) |
+    bool trap = d->gate.type == SYS_TRAP || d->gate.type == SYS_TRAP16;
+    c->via = (uint8_t)(CROSS_VIA_IDT | (trap ? CROSS_VIA_TRAP : 0) |
                        (d->ist ? d->gate.ist : d->inner ? CROSS_VIA_RSP : 0));
     crossing_enter(c, crossing_of(f), f->vector, d->from, d->start);
     c->via = 0;
@@ -235,95 +233,33 @@ static bool take_long(struct cpu *c, struct delivery *d)
     return true;
 }
 
-/* ---- 32-bit protected mode ---------------------------------------------------------------------------------------- */
-
-#define TSS32_ESP0 4u
-
-/* A stack of 32-bit protected mode: its segment and where it stands. */
-struct stack32 {
-    struct segment s;
-    uint64_t sp;
-};
-
-static uint64_t stack32_at(const struct stack32 *k, unsigned down)
-{
-    uint64_t at = k->sp - down;
-    return k->s.attr & ATTR_DB ? (uint32_t)at : (uint16_t)at;
-}
-
-/** SS:ESP of the new level: slot beyond the TSS's limit #TS(TSS + EXT); SS null #TS(EXT); index, RPL, DPL,
- *  type #TS(sel + EXT); not present #SS(sel + EXT). SDM 2A "INT n/INTO/INT3/INT1". */
-static bool inner_stack32(struct cpu *c, unsigned cpl, struct stack32 *k, struct desc_ref *r)
-{
-    const struct segment *tss = &c->seg[SEG_TR];
-    uint32_t slot = TSS32_ESP0 + 8 * cpl;
-    uint64_t esp, ss;
-    bool ok = !(tss->attr & ATTR_UNUSABLE) && slot + 7 <= tss->limit;
-
-    if (!check(c, RS_RULE_TSS_LIMIT, ok, tss->sel, tss->attr, tss->limit, sel_error(tss->sel)))
-        return false;
-    if (!mem_read_sys(c, (uint32_t)(tss->base + slot), 4, &esp)) return false;
-    if (!mem_read_sys(c, (uint32_t)(tss->base + slot + 4), 2, &ss)) return false;
-    uint16_t sel = (uint16_t)ss;
-    if (!check(c, RS_RULE_TSS_SS_NULL, !sel_is_null(sel), sel, 0, cpl, 0)) return false;
-    if (!desc_read(c, sel, 8, RS_RULE_TSS_SS_TABLE, r)) return false;
-    if (!CHECKS(c, tss_stack_rules, seg_tss_stack_judge(r->d.attr, sel, cpl), sel, r->d.attr, cpl,
-                sel_error(sel)))
-        return false;
-    k->s = (struct segment){.sel = sel, .attr = r->d.attr, .limit = r->d.limit, .base = r->d.base};
-    k->sp = esp;
-    return true;
-}
-
-/* Room for the frame: #SS(sel + EXT) on a new stack, #SS(EXT) on the current one. */
-static bool stack32_room(struct cpu *c, const struct delivery *d, const struct stack32 *k,
-                         unsigned bytes)
-{
-    bool ok = true;
-
-    for (unsigned at = 4; at <= bytes; at += 4) ok = ok && limit_judge(&k->s, stack32_at(k, at), 4);
-    return check(c, d->inner ? RS_RULE_GATE_STACK_LIMIT : RS_RULE_LIMIT_STACK, ok,
-                 d->inner ? k->s.sel : stack32_at(k, bytes), k->s.limit, bytes,
-                 sel_error(k->s.sel));
-}
-
-static bool push32(struct cpu *c, const struct delivery *d, const struct stack32 *k,
-                   const uint64_t *frame, unsigned slots)
-{
-    for (unsigned i = 0; i < slots; i++) {
-        uint64_t lin = (uint32_t)(k->s.base + stack32_at(k, 4 * (i + 1)));
-        if (!mem_write_as(c, d->cpl, lin, 4, (uint32_t)frame[i])) return false;
-    }
-    return true;
-}
+/* ---- protected mode outside IA-32e mode ------------------------------------------------------------------------------ */
 
 /**
- * take_protected - delivery through a 32-bit gate outside IA-32e mode.
+ * take_protected - delivery through a 16- or 32-bit gate outside IA-32e mode.
  *   1. read_gate, read_code
- *   2. inner level: SS:ESP from the TSS, inner_stack32
- *   3. room on the stack: stack32_room; handler's offset beyond the limit: #GP(EXT)
- *   4. [SS, ESP,] EFLAGS, CS, EIP [, error code], 4 bytes each, pushed as the new level
+ *   2. inner level: SS:SP from the TSS, tss_stack
+ *   3. room on the stack: new_stack_room; handler's offset beyond the limit: #GP(EXT)
+ *   4. [SS, SP,] FLAGS, CS, IP [, error code], each of the gate's size, pushed as the new level
  */
 static bool take_protected(struct cpu *c, struct delivery *d)
 {
     const struct fault *f = d->f;
-    struct stack32 k = {c->seg[SEG_SS], c->gpr[R_RSP]};
-    struct desc_ref r = {.d.attr = 0};
+    unsigned width = d->gate.type == SYS_INT16 || d->gate.type == SYS_TRAP16 ? 2 : 4;
+    struct new_stack k = {.s = c->seg[SEG_SS], .sp = c->gpr[R_RSP]};
     uint64_t frame[6] = {c->seg[SEG_SS].sel, c->gpr[R_RSP], d->flags,
                          c->seg[SEG_CS].sel, d->rip,        f->error};
 
     if (!read_code(c, d)) return false;
-    if (d->inner && !inner_stack32(c, d->cpl, &k, &r)) return false;
+    if (d->inner && !tss_stack(c, d->cpl, &k)) return false;
     unsigned skip = d->inner ? 0 : 2, slots = (f->has_error ? 6 : 5) - skip;
-    if (!stack32_room(c, d, &k, 4 * slots)) return false;
+    if (!new_stack_room(c, &k, slots, width)) return false;
     if (!target_check(c, d->gate.offset, d->code.d.attr, d->code.d.limit)) return false;
-    if (!push32(c, d, &k, frame + skip, slots)) return false;
+    if (!new_stack_push(c, d->cpl, &k, frame + skip, slots, width)) return false;
     if (!desc_set_accessed(c, &d->code)) return false;
-    if (d->inner && !desc_set_accessed(c, &r)) return false;
+    if (d->inner && !desc_set_accessed(c, &k.at)) return false;
 
-    uint64_t sp = stack32_at(&k, 4 * slots);
-    c->gpr[R_RSP] = k.s.attr & ATTR_DB ? sp : (c->gpr[R_RSP] & ~0xffffull) | sp;
-    if (d->inner) seg_fill(c, SEG_SS, k.s.sel, &r.d);
+    new_stack_commit(c, &k, slots * width);
     commit(c, d);
     return true;
 }
@@ -350,9 +286,6 @@ static enum outcome attempt(struct cpu *c, const struct fault *f)
     if (!read_gate(c, &d)) return FAULTED;
     if (cpu_long(c)) return take_long(c, &d) ? TAKEN : FAULTED;
     if (d.gate.type == SYS_TASK) return missing(c, "task gate");
-    if (d.gate.type != SYS_INT && d.gate.type != SYS_TRAP) return missing(c, "16-bit gate");
-    unsigned tss = attr_system(c->seg[SEG_TR].attr);
-    if (c->cpl != 0 && (tss == SYS_TSS16 || tss == SYS_TSS16_BUSY)) return missing(c, "16-bit TSS");
     return take_protected(c, &d) ? TAKEN : FAULTED;
 }
 

@@ -51,7 +51,18 @@ enum rs_rule gate_code_judge(uint16_t attr, unsigned cpl, bool lma)
     return RS_RULE_NONE;
 }
 
-/** gate_call_judge - a 64-bit call gate: upper type, DPL < CPL or RPL, not present. SDM 2A "CALL". */
+/** gate_jump_judge - JMP: a conforming segment of DPL <= CPL, or a non-conforming one of DPL = CPL. SDM 2A
+ *  "JMP": the level comes before presence. */
+enum rs_rule gate_jump_judge(uint16_t attr, unsigned cpl, bool lma)
+{
+    enum rs_rule broken = gate_code_judge(attr, cpl, lma);
+
+    if (broken != RS_RULE_NONE && broken != RS_RULE_GATE_CS_P) return broken;
+    if (!attr_is_conforming(attr) && attr_dpl(attr) < cpl) return RS_RULE_CALL_GATE_JMP;
+    return broken;
+}
+
+/** gate_call_judge - a call gate: upper type, DPL < CPL or RPL, not present. SDM 2A "CALL". */
 enum rs_rule gate_call_judge(const struct gate *g, uint16_t selector, unsigned cpl)
 {
     if (!g->upper) return RS_RULE_CALL_GATE_UPPER;

@@ -85,7 +85,7 @@ struct gate {
     bool system; /* S=0 */
     bool upper;  /* bits 12:8 of the fourth dword are 0 */
 };
-/** @wide a 16-byte gate of IA-32e mode. Pure. */
+/** @wide a 16-byte gate of IA-32e mode; else a 16-bit one's offset has 16 bits. Pure. */
 struct gate gate_unpack(uint64_t low, uint64_t high, bool wide);
 
 /* ---- segment judges (segment.c), all pure ------------------------------------------------------ */
@@ -106,7 +106,7 @@ enum rs_rule seg_return_judge(uint16_t attr, uint16_t selector, unsigned cpl, bo
 enum rs_rule seg_ldt_judge(const struct descriptor *d, uint16_t selector, bool lma, unsigned bits);
 /** TSS_NULL, TSS_TI, TSS_TYPE, TSS_P, SYS_BASE_CANON. */
 enum rs_rule seg_tss_judge(const struct descriptor *d, uint16_t selector, bool lma, unsigned bits);
-/** SS out of a 32-bit TSS: TSS_SS_RPL, TSS_SS_DPL, TSS_SS_TYPE, TSS_SS_P. */
+/** SS out of a 16- or 32-bit TSS: TSS_SS_RPL, TSS_SS_DPL, TSS_SS_TYPE, TSS_SS_P. */
 enum rs_rule seg_tss_stack_judge(uint16_t attr, uint16_t selector, unsigned cpl);
 /** Does an outer-level return leave this data segment register usable? */
 bool seg_survives_judge(const struct segment *s, unsigned cpl);
@@ -145,6 +145,8 @@ void seg_clear_outer(struct cpu *c, unsigned cpl);
 enum rs_rule gate_idt_judge(const struct gate *g, bool lma, bool soft, unsigned cpl);
 /** GATE_CS_TYPE, GATE_CS_DPL, GATE_CS_L, GATE_CS_P. */
 enum rs_rule gate_code_judge(uint16_t attr, unsigned cpl, bool lma);
+/** The same for JMP through a call gate, which stays at its level: CALL_GATE_JMP too. */
+enum rs_rule gate_jump_judge(uint16_t attr, unsigned cpl, bool lma);
 /** CALL_GATE_UPPER, CALL_GATE_DPL, CALL_GATE_P. */
 enum rs_rule gate_call_judge(const struct gate *g, uint16_t selector, unsigned cpl);
 bool gate_idt_limit_judge(unsigned vector, uint32_t limit, bool lma);
@@ -193,19 +195,45 @@ enum step dr_read(struct cpu *c, unsigned dr, uint64_t *value);
 
 /** A new code address judged for the mode of code segment `attr`: CANON_FETCH or LIMIT_FETCH. */
 bool target_check(struct cpu *c, uint64_t rip, uint16_t attr, uint32_t limit);
-/** The stack pointer for an inner level out of a 64-bit TSS: slot of RSPn or ISTn. */
-bool tss_stack_64(struct cpu *c, uint32_t offset, uint64_t *rsp);
+/** Fill CS with this selector and RPL. */
+void code_fill(struct cpu *c, uint16_t selector, unsigned rpl, const struct descriptor *d);
+/** Push CS and the next RIP, `size` bytes each, on the current stack; judge that alone. */
+bool push_return(struct cpu *c, unsigned size);
+bool probe_return(struct cpu *c, unsigned size);
 /** Commit a far transfer made by the op in progress: CPL, mode, RIP. Returns STEP_BRANCH. */
 enum step arrive(struct cpu *c, unsigned cpl, uint64_t rip);
 /** Set CPL and recompute the mode, in one go. */
 void set_mode(struct cpu *c, unsigned cpl);
 /** Do these two make a double fault? Pure. */
 bool double_fault_judge(const struct fault *first, const struct fault *second);
-/** Tell the ledger. */
-/** Before the first charge of a crossing. */
+/** Tell the ledger. begin: before the first charge of a crossing. */
 void crossing_begin(struct cpu *c);
 void crossing_enter(struct cpu *c, enum rs_crossing how, uint32_t number, unsigned from,
                     uint64_t start);
 void crossing_leave(struct cpu *c, enum rs_crossing how, unsigned from, uint64_t start);
+
+/* ---- gates and the stack of an inner level (gate.c) ------------------------------------------------------ */
+
+/** Far JMP or CALL through the call gate `selector`. */
+enum step transfer_gate(struct cpu *c, uint16_t selector, bool call);
+
+/** The stack that a delivery or call pushes to: the current one, or an inner level's. */
+struct new_stack {
+    struct segment s;
+    uint64_t sp;
+    bool inner;         /* out of the TSS: lack of room is #SS(its selector) */
+    struct desc_ref at; /* its descriptor, when inner */
+};
+/** The stack pointer for an inner level out of a 64-bit TSS: slot of RSPn or ISTn. */
+bool tss_stack_64(struct cpu *c, uint32_t offset, uint64_t *rsp);
+/** SS:SP of level `cpl` out of a 16- or 32-bit TSS, judged. */
+bool tss_stack(struct cpu *c, unsigned cpl, struct new_stack *k);
+/** Room for so many slots of `width` bytes. */
+bool new_stack_room(struct cpu *c, const struct new_stack *k, unsigned slots, unsigned width);
+/** Write them, slot[0] first and highest, as level `cpl`. */
+bool new_stack_push(struct cpu *c, unsigned cpl, const struct new_stack *k, const uint64_t *slot,
+                    unsigned slots, unsigned width);
+/** SS (when inner) and SP after so many bytes have been pushed. */
+void new_stack_commit(struct cpu *c, const struct new_stack *k, unsigned bytes);
 
 #endif

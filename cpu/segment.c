@@ -28,6 +28,11 @@ struct descriptor desc_unpack(uint64_t low, uint64_t high)
     return d;
 }
 
+static bool gate_is_16(const struct gate *g)
+{
+    return g->type == SYS_CALL16 || g->type == SYS_INT16 || g->type == SYS_TRAP16;
+}
+
 struct gate gate_unpack(uint64_t low, uint64_t high, bool wide)
 {
     uint32_t lo = (uint32_t)low, hi = (uint32_t)(low >> 32);
@@ -47,6 +52,8 @@ struct gate gate_unpack(uint64_t low, uint64_t high, bool wide)
         g.ist = hi & 7;
         g.params = 0;
         g.upper = (high >> 40 & 0x1f) == 0;
+    } else if (gate_is_16(&g)) {
+        g.offset &= 0xffff;
     }
     return g;
 }

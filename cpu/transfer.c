@@ -3,8 +3,7 @@
  *
  * Everything is read and judged before anything changes: a refused transfer leaves registers, stack
  * pointer and memory (but accessed bits) alone. IRET alone unblocks NMIs even when it faults.
- * Here: protected mode (32-bit), compatibility and 64-bit mode, and 64-bit call gates. Hardware tasks,
- * 16- and 32-bit call gates and virtual-8086 mode are gaps.
+ * Here: protected, compatibility and 64-bit mode. Call gates are gate.c's, hardware tasks task.c's.
  * Manual: SDM 2 "JMP", "CALL", "RET", "IRET/IRETD/IRETQ"; SDM 3A "Direct Calls or Jumps to Code
  * Segments", "Call Gates", "Stack Switching", "Returning from a Called Procedure".
  */
@@ -59,19 +58,6 @@ bool target_check(struct cpu *c, uint64_t rip, uint16_t attr, uint32_t limit)
     return check(c, RS_RULE_LIMIT_FETCH, rip <= limit, rip, limit, 0, 0);
 }
 
-#define TSS_RSP0 4u
-
-/** tss_stack_64 - #TS(TSS selector) if the slot lies beyond the TSS's limit. SDM 2A "INT n". */
-bool tss_stack_64(struct cpu *c, uint32_t offset, uint64_t *rsp)
-{
-    const struct segment *tss = &c->seg[SEG_TR];
-    bool ok = !(tss->attr & ATTR_UNUSABLE) && offset + 7 <= tss->limit;
-
-    if (!check(c, RS_RULE_TSS_LIMIT, ok, tss->sel, tss->attr, tss->limit, sel_error(tss->sel)))
-        return false;
-    return mem_read_sys(c, tss->base + offset, 8, rsp);
-}
-
 static uint64_t stack_wrap(const struct cpu *c, uint64_t sp)
 {
     if (cpu_64(c)) return sp;
@@ -89,11 +75,6 @@ static const uint16_t code_rules[] = {RS_RULE_CS_TYPE, RS_RULE_CS_LD, RS_RULE_CS
                                       RS_RULE_CS_DPL, RS_RULE_CS_P};
 static const uint16_t return_rules[] = {RS_RULE_CS_TYPE, RS_RULE_CS_LD, RS_RULE_CS_RETURN_RPL,
                                         RS_RULE_CS_RETURN_DPL, RS_RULE_CS_P};
-static const uint16_t gate_rules[] = {RS_RULE_CALL_GATE_UPPER, RS_RULE_CALL_GATE_DPL,
-                                      RS_RULE_CALL_GATE_P};
-static const uint16_t gate_code_rules[] = {RS_RULE_GATE_CS_TYPE, RS_RULE_GATE_CS_DPL,
-                                           RS_RULE_GATE_CS_L, RS_RULE_GATE_CS_P};
-
 /* Null: #GP(0). Index: #GP(sel). */
 static bool code_read(struct cpu *c, uint16_t selector, struct desc_ref *r)
 {
@@ -101,16 +82,14 @@ static bool code_read(struct cpu *c, uint16_t selector, struct desc_ref *r)
     return desc_read(c, selector, 8, RS_RULE_SEG_TABLE, r);
 }
 
-/* Commit CS with this RPL. */
-static void code_fill(struct cpu *c, uint16_t selector, unsigned rpl, const struct descriptor *d)
+void code_fill(struct cpu *c, uint16_t selector, unsigned rpl, const struct descriptor *d)
 {
     seg_fill(c, SEG_CS, (uint16_t)((selector & ~3u) | rpl), d);
 }
 
 /* ---- far JMP and CALL, direct ---------------------------------------------------------------------------- */
 
-/* Room for the return address is judged before CS's new value is, as #SS(0) or #PF. */
-static bool push_return(struct cpu *c, unsigned size)
+bool push_return(struct cpu *c, unsigned size)
 {
     uint64_t sp = stack_pointer(c), next = cpu_next_rip(c);
 
@@ -121,9 +100,12 @@ static bool push_return(struct cpu *c, unsigned size)
     return true;
 }
 
-static bool probe_return(struct cpu *c, unsigned size)
+bool probe_return(struct cpu *c, unsigned size)
 {
-    return mem_probe_write(c, SEG_SS, stack_wrap(c, stack_pointer(c) - 2 * size), 2 * size);
+    uint64_t sp = stack_pointer(c);
+
+    return mem_probe_write(c, SEG_SS, stack_wrap(c, sp - size), size) &&
+           mem_probe_write(c, SEG_SS, stack_wrap(c, sp - 2 * size), size);
 }
 
 /**
@@ -146,91 +128,15 @@ static enum step transfer_direct(struct cpu *c, uint16_t selector, uint64_t rip,
     return arrive(c, c->cpl, rip);
 }
 
-/* ---- 64-bit call gates ------------------------------------------------------------------------------------ */
-
-/* CALL to an inner level: RSP from the TSS, SS null with RPL = new CPL, no parameters. */
-static enum step gate_call_inner(struct cpu *c, const struct gate *g, struct desc_ref *r)
-{
-    unsigned from = c->cpl, cpl = attr_dpl(r->d.attr);
-    uint64_t start = cpu_now(c), rsp, slot, next = cpu_next_rip(c);
-    uint64_t frame[4];
-
-    crossing_begin(c);
-    if (!tss_stack_64(c, TSS_RSP0 + 8 * cpl, &rsp)) return STEP_FAULT;
-    if (!target_check(c, g->offset, r->d.attr, r->d.limit)) return STEP_FAULT;
-    frame[0] = c->seg[SEG_SS].sel;
-    frame[1] = c->gpr[R_RSP];
-    frame[2] = c->seg[SEG_CS].sel;
-    frame[3] = cpu_64(c) ? next : (uint32_t)next;
-    slot = rsp;
-    for (unsigned i = 0; i < 4; i++) {
-        slot -= 8;
-        if (!mem_write_as(c, cpl, slot, 8, frame[i])) return STEP_FAULT;
-    }
-    if (!desc_set_accessed(c, r)) return STEP_FAULT;
-
-    cpu_charge_event(c, RS_CAT_TRANSITION, COST_CALLGATE_INNER);
-    code_fill(c, g->selector, cpl, &r->d);
-    seg_fill_null(c, SEG_SS, (uint16_t)cpl);
-    c->gpr[R_RSP] = slot;
-    enum step s = arrive(c, cpl, g->offset);
-    crossing_enter(c, RS_X_CALL_GATE, g->selector, from, start);
-    return s;
-}
-
-static enum step gate_transfer_same(struct cpu *c, const struct gate *g, unsigned size, bool call,
-                                    struct desc_ref *r)
-{
-    if (call && !probe_return(c, size)) return STEP_FAULT;
-    if (!target_check(c, g->offset, r->d.attr, r->d.limit)) return STEP_FAULT;
-    if (!desc_set_accessed(c, r)) return STEP_FAULT;
-    if (call && !push_return(c, size)) return STEP_FAULT;
-
-    cpu_charge_event(c, RS_CAT_TRANSITION, COST_FAR_SAME);
-    code_fill(c, g->selector, c->cpl, &r->d);
-    return arrive(c, c->cpl, g->offset);
-}
-
-/**
- * Through a 64-bit call gate:
- *   1. the gate's 16 bytes within the table, upper type 0, DPL >= CPL and RPL: #GP(gate); present: #NP(gate)
- *   2. its selector null: #GP(0); index, type, DPL > CPL, not 64-bit code: #GP(sel); present: #NP(sel)
- *   3. JMP: conforming, or DPL = CPL: #GP(sel). CALL to DPL < CPL switches stacks.
- */
-static enum step transfer_gate(struct cpu *c, uint16_t selector, bool call)
-{
-    struct desc_ref at, r;
-    struct gate g;
-
-    if (!desc_read(c, selector, 16, RS_RULE_SEG_TABLE, &at)) return STEP_FAULT;
-    g = gate_unpack(at.low, at.high, true);
-    if (!CHECKS(c, gate_rules, gate_call_judge(&g, selector, c->cpl), selector, at.d.attr, c->cpl,
-                sel_error(selector)))
-        return STEP_FAULT;
-    if (!check(c, RS_RULE_GATE_CS_NULL, !sel_is_null(g.selector), g.selector, 0, 0, 0))
-        return STEP_FAULT;
-    if (!desc_read(c, g.selector, 8, RS_RULE_SEG_TABLE, &r)) return STEP_FAULT;
-    if (!CHECKS(c, gate_code_rules, gate_code_judge(r.d.attr, c->cpl, true), g.selector, r.d.attr,
-                c->cpl, sel_error(g.selector)))
-        return STEP_FAULT;
-
-    bool same = attr_is_conforming(r.d.attr) || attr_dpl(r.d.attr) == c->cpl;
-    if (!call &&
-        !check(c, RS_RULE_CALL_GATE_JMP, same, g.selector, r.d.attr, c->cpl, sel_error(g.selector)))
-        return STEP_FAULT;
-    return same ? gate_transfer_same(c, &g, 8, call, &r) : gate_call_inner(c, &g, &r);
-}
-
 /* What a system descriptor means to a far JMP or CALL. */
 static enum step transfer_system(struct cpu *c, uint16_t selector, bool call,
                                  const struct desc_ref *r)
 {
     unsigned type = attr_system(r->d.attr);
 
-    if (cpu_long(c)) {
-        if (type == SYS_CALL) return transfer_gate(c, selector, call);
-    } else {
-        if (type == SYS_CALL || type == SYS_CALL16) return gap(c, "call gate outside IA-32e mode");
+    if (type == SYS_CALL) return transfer_gate(c, selector, call);
+    if (!cpu_long(c)) {
+        if (type == SYS_CALL16) return transfer_gate(c, selector, call);
         if (type == SYS_TASK || type == SYS_TSS || type == SYS_TSS16)
             return gap(c, "hardware task switch");
     }

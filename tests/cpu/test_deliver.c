@@ -568,7 +568,7 @@ START_TEST(checks_50_the_tss_must_hold_a_good_stack_for_the_inner_level)
     gdt(r, S_FREE, 0x00409300000000ffull); /* 256 bytes */
     ss0(r, S_FREE);
     REFUSED(r, GATE_STACK_LIMIT, SS, S_FREE);
-    reg(r, RS_REG_ES_LIMIT + I_TR, 10);
+    reg(r, RS_REG_ES_LIMIT + I_TR, 8); /* SS0's two bytes are at 8 */
     ss0(r, S_DATA);
     REFUSED(r, TSS_LIMIT, TS, S_TSS);
     ring_free(r);

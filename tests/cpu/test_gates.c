@@ -1,0 +1,454 @@
+/*
+ * test_gates.c - 16- and 32-bit call gates, the stacks of inner levels out of 16- and 32-bit TSSs, 16-bit
+ * interrupt and trap gates, and the way back from them: by guest code through rs_run, on both engines.
+ */
+#include "ringside/ringside.h"
+
+/* ring.h makes its machines on the engine in turn. */
+static enum rs_engine engine;
+static void config_init(struct rs_config *config)
+{
+    rs_config_init(config);
+    config->engine = engine;
+}
+#define rs_config_init config_init
+#include "tests/cpu/ring.h"
+#undef rs_config_init
+
+#define BOTH(name)                                                                                 \
+    static void name##_on_one(void);                                                               \
+    START_TEST(name)                                                                               \
+    {                                                                                              \
+        for (engine = RS_ENGINE_FAST; engine <= RS_ENGINE_REFERENCE; engine++) name##_on_one();    \
+    }                                                                                              \
+    END_TEST                                                                                       \
+    static void name##_on_one(void)
+
+/* More of the GDT. */
+enum {
+    G_GATE = 0x80,
+    G_CONF = 0x88,   /* conforming code of DPL 0 */
+    G_SS16 = 0x90,   /* a stack with B=0 at base STACK16 */
+    G_CODE16 = 0x98, /* 16-bit code of DPL 0, base 0 */
+    G_X = 0xa0,
+    G_CODE3_16 = 0xa8, /* 16-bit code of DPL 3, base 0 */
+    G_END = 0x100,
+    STACK16 = 0x270000,
+    LOW = 0x1000 /* what a 16-bit offset reaches */
+};
+
+static struct ring *world(void)
+{
+    struct ring *r = ring_new(true);
+
+    gdt(r, G_CONF, D_CODE32 | D_CONFORMING);
+    gdt(r, G_SS16, 0x000093000000ffffull | (uint64_t)STACK16 << 16);
+    gdt(r, G_CODE16, 0x008f9b000000ffffull); /* 4 GiB, D=0 */
+    gdt(r, G_CODE3_16, 0x008ffb000000ffffull);
+    reg(r, RS_REG_GDTR_LIMIT, G_END - 1);
+    poke(r, LOW, 0xfeeb, 2);
+    return r;
+}
+
+static void gate_at(struct ring *r, unsigned type, unsigned sel, uint64_t off, unsigned dpl,
+                    unsigned params)
+{
+    gdt(r, G_GATE, (off & 0xffff) | (uint64_t)sel << 16 | (uint64_t)params << 32 |
+                       (uint64_t)type << 40 | D_DPL(dpl) | D_P | (off & 0xffff0000) << 32);
+}
+
+#define CALL_GATE(rpl) 0x9a, 0, 0, 0, 0, G_GATE | (rpl), 0
+#define JMP_GATE(rpl) 0xea, 0, 0, 0, 0, G_GATE | (rpl), 0
+#define FROM(r, cpl, ...) (at_level((r), (cpl)), try_now((r), (const uint8_t[]){__VA_ARGS__},       \
+                          sizeof((const uint8_t[]){__VA_ARGS__})))
+static void try_now(struct ring *r, const uint8_t *bytes, size_t n) { try_bytes(r, bytes, n); }
+
+static uint64_t word(struct ring *r, unsigned i, unsigned n)
+{
+    return peek(r, get(r, RS_REG_SS_BASE) + get(r, RS_REG_RSP) + i * n, n);
+}
+
+/* ---- call gates: who may, and in which order ------------------------------------------------------ */
+
+BOTH(checks_49_a_32_bit_call_gate_is_judged_by_the_larger_of_cpl_and_rpl)
+{
+    struct ring *r = world();
+
+    gate_at(r, SYS_CALL, S_CODE_32, TARGET, 0, 0);
+    FROM(r, 3, CALL_GATE(3));
+    REFUSED(r, CALL_GATE_DPL, GP, G_GATE);
+    FROM(r, 0, CALL_GATE(1)); /* by RPL alone */
+    REFUSED(r, CALL_GATE_DPL, GP, G_GATE);
+    FROM(r, 0, CALL_GATE(0));
+    PASSED(r, CALL_GATE_DPL);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
+    gdt(r, G_GATE, 3ull << 16 | (uint64_t)SYS_CALL << 40 | D_DPL(3)); /* not present, and null */
+    FROM(r, 3, CALL_GATE(3));
+    REFUSED(r, CALL_GATE_P, NP, G_GATE);
+    gate_at(r, SYS_CALL, 3, TARGET, 3, 0);
+    FROM(r, 3, CALL_GATE(3));
+    REFUSED(r, GATE_CS_NULL, GP, 0);
+    gate_at(r, SYS_CALL, G_END, TARGET, 3, 0);
+    FROM(r, 3, CALL_GATE(3));
+    REFUSED(r, SEG_TABLE, GP, G_END);
+    gate_at(r, SYS_CALL, S_DATA, TARGET, 3, 0);
+    FROM(r, 3, CALL_GATE(3));
+    REFUSED(r, GATE_CS_TYPE, GP, S_DATA);
+    gate_at(r, SYS_CALL, S_CODE3_32, TARGET, 3, 0);
+    FROM(r, 0, CALL_GATE(0)); /* outwards */
+    REFUSED(r, GATE_CS_DPL, GP, S_CODE3_32);
+    gate_at(r, SYS_CALL, G_X, TARGET, 3, 0);
+    gdt(r, G_X, D_CODE32 & ~D_P);
+    FROM(r, 3, CALL_GATE(3));
+    REFUSED(r, GATE_CS_P, NP, G_X);
+    ring_free(r);
+}
+
+BOTH(checks_49_a_conforming_target_keeps_the_level_and_a_jump_cannot_go_inwards)
+{
+    struct ring *r = world();
+
+    gate_at(r, SYS_CALL, G_CONF, TARGET, 3, 5);
+    FROM(r, 3, CALL_GATE(3));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(get(r, RS_REG_CS), G_CONF | 3);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3 - 8); /* no parameters at the same level */
+    ck_assert_uint_eq(slot(r, 0), CODE + 7);
+    ck_assert_uint_eq(slot(r, 1), S_CODE3_32 | 3);
+    FROM(r, 3, JMP_GATE(3));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CS), G_CONF | 3);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3);
+    gate_at(r, SYS_CALL, S_CODE_32, TARGET, 3, 0);
+    FROM(r, 3, JMP_GATE(3));
+    REFUSED(r, CALL_GATE_JMP, GP, S_CODE_32);
+    gate_at(r, SYS_CALL, G_X, TARGET, 3, 0);
+    gdt(r, G_X, D_CODE32 & ~D_P); /* the level comes before presence */
+    FROM(r, 3, JMP_GATE(3));
+    REFUSED(r, CALL_GATE_JMP, GP, G_X);
+    FROM(r, 0, JMP_GATE(0));
+    REFUSED(r, GATE_CS_P, NP, G_X);
+    gate_at(r, SYS_CALL, S_CODE_32, TARGET, 3, 0);
+    FROM(r, 0, JMP_GATE(0));
+    PASSED(r, CALL_GATE_JMP);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
+    ring_free(r);
+}
+
+/* ---- inner stacks ------------------------------------------------------------------------------------ */
+
+BOTH(checks_50_a_32_bit_gate_copies_its_parameters_and_a_return_releases_them_on_both_stacks)
+{
+    struct ring *r = world();
+
+    gate_at(r, SYS_CALL, S_CODE_32, TARGET, 3, 3);
+    for (unsigned i = 0; i < 3; i++) poke(r, STACK3 + 4 * i, 0x1111 * (i + 1), 4);
+    FROM(r, 3, CALL_GATE(3));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 0);
+    ck_assert_uint_eq(get(r, RS_REG_CS), S_CODE_32);
+    ck_assert_uint_eq(get(r, RS_REG_SS), S_DATA);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK0 - 28);
+    ck_assert_uint_eq(slot(r, 0), CODE + 7);
+    ck_assert_uint_eq(slot(r, 1), S_CODE3_32 | 3);
+    for (unsigned i = 0; i < 3; i++) ck_assert_uint_eq(slot(r, 2 + i), 0x1111 * (i + 1));
+    ck_assert_uint_eq(slot(r, 5), STACK3);
+    ck_assert_uint_eq(slot(r, 6), S_DATA3 | 3);
+    ck_assert_uint_eq(r->cross.how, RS_X_CALL_GATE);
+    segment(r, I_FS, S_DATA, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 3 | ATTR_DB);
+    segment(r, I_GS, G_CONF, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 15 | ATTR_DB);
+    TRY(r, 0xca, 12, 0); /* RETF 12 */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), CODE + 7);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3 + 12);
+    ck_assert_uint_eq(get(r, RS_REG_SS), S_DATA3 | 3);
+    /* checks 41: inner data is cleared, conforming code is not */
+    ck_assert_uint_eq(get(r, RS_REG_FS), 0);
+    ck_assert_uint_eq(get(r, RS_REG_GS), G_CONF);
+    ck_assert_uint_eq(get(r, RS_REG_DS), S_DATA3 | 3);
+    ring_free(r);
+}
+
+BOTH(checks_50_thirty_one_parameters_and_one_that_cannot_be_read)
+{
+    struct ring *r = world();
+
+    gate_at(r, SYS_CALL, S_CODE_32, TARGET, 3, 31);
+    for (unsigned i = 0; i < 31; i++) poke(r, STACK3 + 4 * i, 100 + i, 4);
+    FROM(r, 3, CALL_GATE(3));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK0 - 35 * 4);
+    for (unsigned i = 0; i < 31; i++) ck_assert_uint_eq(slot(r, 2 + i), 100 + i);
+    at_level(r, 3); /* the 31st lies beyond the old stack's limit */
+    segment(r, I_SS, S_DATA3 | 3, 0, STACK3 + 30 * 4 - 1, ATTR_P | ATTR_S | 3 | 3u << 5 | ATTR_DB);
+    TRY(r, CALL_GATE(3));
+    REFUSED(r, LIMIT_STACK, SS, 0);
+    ck_assert_uint_eq(slot(r, 1), CODE); /* nothing had changed: EIP, ESP */
+    ck_assert_uint_eq(slot(r, 4), STACK3);
+    ring_free(r);
+}
+
+BOTH(checks_50_the_new_stack_is_judged_before_any_push)
+{
+    struct ring *r = world();
+
+    gate_at(r, SYS_CALL, S_CODE_32, TARGET, 3, 1);
+    poke(r, STACK0 - 4, 0x12345678, 4);
+#define NEW_SS(sel) poke(r, TSS + 8, (sel), 4)
+#define AGAIN FROM(r, 3, CALL_GATE(3))
+    /* handlers take a task's stack too: theirs is DPL 3, conforming code at the same level */
+    for (unsigned v = 10; v < 14; v++) idt(r, v, G_CONF, handler(v), SYS_INT, 3, 0);
+    NEW_SS(1);
+    AGAIN;
+    REFUSED(r, TSS_SS_NULL, TS, 0);
+    NEW_SS(G_END);
+    AGAIN;
+    REFUSED(r, TSS_SS_TABLE, TS, G_END);
+    NEW_SS(S_DATA | 1);
+    AGAIN;
+    REFUSED(r, TSS_SS_RPL, TS, S_DATA);
+    NEW_SS(S_DATA3);
+    AGAIN;
+    REFUSED(r, TSS_SS_DPL, TS, S_DATA3);
+    NEW_SS(S_CODE_32);
+    AGAIN;
+    REFUSED(r, TSS_SS_TYPE, TS, S_CODE_32);
+    gdt(r, G_X, D_DATA & ~D_P);
+    NEW_SS(G_X);
+    AGAIN;
+    REFUSED(r, TSS_SS_P, SS, G_X);
+    gdt(r, G_X, 0x0040930000000000ull | (STACK0 & 0xffff) | (uint64_t)(STACK0 >> 16) << 48);
+    poke(r, TSS + 4, 0x13, 4); /* 20 bytes are wanted */
+    AGAIN;
+    REFUSED(r, GATE_STACK_LIMIT, SS, G_X);
+    poke(r, TSS + 4, 0x14, 4);
+    AGAIN;
+    PASSED(r, GATE_STACK_LIMIT);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), 0);
+    NEW_SS(S_DATA);
+    poke(r, TSS + 4, STACK0, 4);
+    reg(r, RS_REG_ES_LIMIT + I_TR, 8); /* ESP0 is in, SS0 is not */
+    AGAIN;
+    REFUSED(r, TSS_LIMIT, TS, S_TSS);
+    reg(r, RS_REG_ES_LIMIT + I_TR, 9);
+    AGAIN;
+    PASSED(r, TSS_LIMIT);
+    /* the new stack comes before the target's limit */
+    gdt(r, G_X, 0x00409b000000ffffull);
+    gate_at(r, SYS_CALL, G_X, TARGET, 3, 1);
+    AGAIN;
+    REFUSED(r, LIMIT_FETCH, GP, 0);
+    NEW_SS(1);
+    AGAIN;
+    REFUSED(r, TSS_SS_NULL, TS, 0);
+    ring_free(r);
+}
+
+/* ---- 16 bits ------------------------------------------------------------------------------------------ */
+
+/* TR: a 16-bit TSS with SS0:SP0. */
+static void tss16(struct ring *r, unsigned ss, unsigned sp)
+{
+    segment(r, I_TR, S_TSS, TSS, 0x2b, ATTR_P | SYS_TSS16_BUSY);
+    poke(r, TSS + 2, sp, 2);
+    poke(r, TSS + 4, ss, 2);
+}
+
+BOTH(checks_49_a_16_bit_gate_pushes_words_and_its_offset_is_zero_extended)
+{
+    struct ring *r = world();
+
+    gate_at(r, SYS_CALL16, S_CODE_32, 0xabcd0000 | LOW, 3, 2); /* a 286 leaves the last word alone */
+    poke(r, STACK3, 0x22221111, 4);
+    FROM(r, 3, CALL_GATE(3));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), LOW);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK0 - 12);
+    ck_assert_uint_eq(word(r, 0, 2), (CODE + 7) & 0xffff);
+    ck_assert_uint_eq(word(r, 1, 2), S_CODE3_32 | 3);
+    ck_assert_uint_eq(word(r, 2, 2), 0x1111);
+    ck_assert_uint_eq(word(r, 3, 2), 0x2222);
+    ck_assert_uint_eq(word(r, 4, 2), STACK3 & 0xffff);
+    ck_assert_uint_eq(word(r, 5, 2), S_DATA3 | 3);
+    poke(r, LOW, 0xcb66, 2); /* RETF of 16 bits: IP, CS, SP, SS */
+    poke(r, STACK0 - 12 + 2, S_CODE3_32 | 3, 2);
+    poke(r, STACK0 - 8, STACK3 & 0xffff, 2);
+    poke(r, STACK0 - 6, S_DATA3 | 3, 2);
+    go(r, 1);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), (CODE + 7) & 0xffff);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3 & 0xffff);
+    poke(r, LOW, 0xfeeb, 2);
+    gate_at(r, SYS_CALL16, S_CODE_32, LOW, 3, 9);
+    FROM(r, 0, CALL_GATE(0)); /* the same level */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK1 - 4);
+    ck_assert_uint_eq(word(r, 1, 2), S_CODE_32);
+    ring_free(r);
+}
+
+BOTH(checks_50_a_16_bit_tss_gives_the_inner_stack_and_a_small_stack_keeps_the_upper_half)
+{
+    struct ring *r = world();
+
+    gate_at(r, SYS_CALL, S_CODE_32, TARGET, 3, 0);
+    tss16(r, G_SS16, 0x8000);
+    at_level(r, 3);
+    reg(r, RS_REG_RSP, STACK3);
+    TRY(r, CALL_GATE(3));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_SS), G_SS16);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), (STACK3 & 0xffff0000) | (0x8000 - 16));
+    ck_assert_uint_eq(peek(r, STACK16 + 0x8000 - 8, 4), STACK3); /* all of ESP is pushed */
+    TRY(r, 0xcb);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3);
+    tss16(r, G_SS16, 0x0e); /* no room for 16 bytes: they wrap into the limit, and the last one breaks it */
+    reg(r, RS_REG_ES_LIMIT + I_TR, 4); /* SS0's second byte is missing */
+    at_level(r, 3);
+    for (unsigned v = 10; v < 14; v++) idt(r, v, G_CONF, handler(v), SYS_INT, 3, 0);
+    TRY(r, CALL_GATE(3));
+    REFUSED(r, TSS_LIMIT, TS, S_TSS);
+    reg(r, RS_REG_ES_LIMIT + I_TR, 5);
+    at_level(r, 3);
+    TRY(r, CALL_GATE(3));
+    REFUSED(r, GATE_STACK_LIMIT, SS, G_SS16);
+    ring_free(r);
+}
+
+BOTH(a_16_bit_interrupt_gate_pushes_words_at_the_same_and_an_inner_level)
+{
+    struct ring *r = world();
+
+    idt(r, 0x80, S_CODE_32, 0x55550000 | LOW, SYS_INT16, 3, 0);
+    at_level(r, 0);
+    reg(r, RS_REG_RFLAGS, 0x202);
+    TRY(r, 0xcd, 0x80);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), LOW);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK1 - 6);
+    ck_assert_uint_eq(word(r, 0, 2), (CODE + 2) & 0xffff);
+    ck_assert_uint_eq(word(r, 1, 2), S_CODE_32);
+    ck_assert_uint_eq(word(r, 2, 2), 0x202);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS) & RF_IF, 0);
+    idt(r, 0x80, S_CODE_32, LOW, SYS_TRAP16, 3, 0);
+    tss16(r, G_SS16, 0x4000);
+    at_level(r, 3);
+    reg(r, RS_REG_RFLAGS, 0x202);
+    TRY(r, 0xcd, 0x80);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 0);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS) & RF_IF, RF_IF);
+    ck_assert_uint_eq(get(r, RS_REG_RSP) & 0xffff, 0x4000 - 10);
+    ck_assert_uint_eq(peek(r, STACK16 + 0x4000 - 2, 2), S_DATA3 | 3);
+    ck_assert_uint_eq(peek(r, STACK16 + 0x4000 - 4, 2), STACK3 & 0xffff);
+    ring_free(r);
+}
+
+BOTH(an_exception_through_a_16_bit_gate_pushes_its_error_code_as_a_word_and_iret_returns)
+{
+    struct ring *r = world();
+
+    idt(r, VEC_GP, S_CODE_32, LOW, SYS_INT16, 0, 0);
+    poke(r, LOW, 0x04c48366, 4); /* ADD SP, 4: wrong on purpose for a 32-bit frame */
+    FROM(r, 3, 0xf4);            /* HLT */
+    ck_assert_uint_eq(r->fault_vector, VEC_GP);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), LOW + 4);
+    poke(r, LOW, 0x02c48366, 4); /* ADD SP, 2; IRET of 16 bits */
+    poke(r, LOW + 4, 0xcf66, 2);
+    poke(r, LOW + 6, 0xfeeb, 2);
+    at_level(r, 3);
+    segment(r, I_CS, S_CODE3_32 | 3, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 11 | 3u << 5 | ATTR_DB);
+    reg(r, RS_REG_RIP, 0x3000);
+    TRY(r, 0xf4);
+    ck_assert_uint_eq(word(r, 0, 2), 0x3000);
+    ck_assert_uint_eq(word(r, 3, 2), STACK3 & 0xffff);
+    go(r, 1);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), 0x3000);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3 & 0xffff);
+    ring_free(r);
+}
+
+BOTH(checks_50_mixed_sizes_a_32_bit_gate_from_16_bit_code)
+{
+    struct ring *r = world();
+
+    gate_at(r, SYS_CALL, S_CODE_32, TARGET, 3, 1);
+    at_level(r, 3);
+    segment(r, I_CS, G_CODE3_16 | 3, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 11 | 3u << 5);
+    poke(r, STACK3, 0xcafebabe, 4);
+    reg(r, RS_REG_RIP, 0x2000);
+    TRY(r, 0x9a, 0, 0, G_GATE | 3, 0); /* CALL ptr16:16: the gate's size decides */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
+    ck_assert_uint_eq(slot(r, 0), 0x2005);
+    ck_assert_uint_eq(slot(r, 1), G_CODE3_16 | 3);
+    ck_assert_uint_eq(slot(r, 2), 0xcafebabe);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK0 - 20);
+    ring_free(r);
+}
+
+/* ---- the same level: room slot by slot ------------------------------------------------------------ */
+
+BOTH(a_far_call_near_the_bottom_of_a_16_bit_stack_wraps_between_its_two_pushes)
+{
+    struct ring *r = world();
+
+    at_level(r, 0);
+    segment(r, I_SS, G_SS16, STACK16, 0xffff, ATTR_P | ATTR_S | 3);
+    reg(r, RS_REG_RSP, 4);
+    TRY(r, 0x9a, 0x00, 0x00, 0x31, 0x00, S_CODE_32, 0x00);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), 0xfffc);
+    ck_assert_uint_eq(peek(r, STACK16, 4), S_CODE_32);
+    ck_assert_uint_eq(peek(r, STACK16 + 0xfffc, 4), CODE + 7);
+    ring_free(r);
+}
+
+/* ---- 64-bit gates ------------------------------------------------------------------------------------- */
+
+BOTH(checks_49_a_64_bit_gate_judges_its_stack_before_its_target)
+{
+    struct ring *r = ring_new(false);
+
+    gdt(r, S_GATE, (uint64_t)S_CODE << 16 | (uint64_t)SYS_CALL << 40 | D_DPL(3) | D_P);
+    gdt(r, S_GATE + 8, 0xffff0000); /* not canonical */
+    poke(r, DATA, (uint64_t)(S_GATE | 3) << 32, 8);
+    poke(r, TSS + 4, 0x800000000010ull, 8);
+    idt(r, VEC_SS, S_CODE, handler(VEC_SS), SYS_INT, 0, 1);
+    idt(r, VEC_GP, S_CODE, handler(VEC_GP), SYS_INT, 0, 1);
+    at_level(r, 3);
+    reg(r, RS_REG_RAX, DATA);
+    TRY(r, 0xff, 0x18);
+    REFUSED(r, CANON_STACK, SS, 0);
+    poke(r, TSS + 4, STACK0, 8);
+    at_level(r, 3);
+    reg(r, RS_REG_RAX, DATA);
+    TRY(r, 0xff, 0x18);
+    REFUSED(r, CANON_FETCH, GP, 0);
+    gdt(r, S_GATE, (uint64_t)S_CODE << 16 | (uint64_t)SYS_CALL16 << 40 | D_DPL(3) | D_P);
+    at_level(r, 3); /* no 16-bit gates, tasks or TSSs in IA-32e mode */
+    reg(r, RS_REG_RAX, DATA);
+    TRY(r, 0xff, 0x18);
+    REFUSED(r, CS_TYPE, GP, S_GATE);
+    ring_free(r);
+}
+
+RUN_TESTS("gates", checks_49_a_32_bit_call_gate_is_judged_by_the_larger_of_cpl_and_rpl,
+          checks_49_a_conforming_target_keeps_the_level_and_a_jump_cannot_go_inwards,
+          checks_50_a_32_bit_gate_copies_its_parameters_and_a_return_releases_them_on_both_stacks,
+          checks_50_thirty_one_parameters_and_one_that_cannot_be_read,
+          checks_50_the_new_stack_is_judged_before_any_push,
+          checks_49_a_16_bit_gate_pushes_words_and_its_offset_is_zero_extended,
+          checks_50_a_16_bit_tss_gives_the_inner_stack_and_a_small_stack_keeps_the_upper_half,
+          a_16_bit_interrupt_gate_pushes_words_at_the_same_and_an_inner_level,
+          an_exception_through_a_16_bit_gate_pushes_its_error_code_as_a_word_and_iret_returns,
+          checks_50_mixed_sizes_a_32_bit_gate_from_16_bit_code,
+          a_far_call_near_the_bottom_of_a_16_bit_stack_wraps_between_its_two_pushes,
+          checks_49_a_64_bit_gate_judges_its_stack_before_its_target)
