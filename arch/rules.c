@@ -1,6 +1,7 @@
 /*
  * rules.c - the catalogues as tables: rules, events, categories, crossings, trace groups, statuses,
- * stop reasons. Everything is made from rules.def, events.def and manual.def; no state.
+ * stop reasons. Everything is made from rules.def, events.def, manual.def and (what
+ * is known of a rule beyond its row) rule_facts.def and rule_tests.def; no state.
  */
 #include "arch/rules.h"
 
@@ -17,6 +18,7 @@ const struct rule_row rule_rows[RS_RULE_COUNT] = {
 };
 
 enum manual_id {
+#define EDITION(...)
 #define MANUAL(id, volume, heading) MANUAL_##id,
 #include "arch/manual.def"
 #undef MANUAL
@@ -27,6 +29,17 @@ static const char *const manual_text[MANUAL_COUNT] = {
 #define MANUAL(id, volume, heading) (sizeof(heading) > 1 ? volume " \"" heading "\"" : volume),
 #include "arch/manual.def"
 #undef MANUAL
+#undef EDITION
+};
+
+static const struct {
+    const char *manual, *edition;
+} editions[] = {
+#define EDITION(manual, edition) {manual, edition},
+#define MANUAL(...)
+#include "arch/manual.def"
+#undef MANUAL
+#undef EDITION
 };
 
 static const struct {
@@ -52,6 +65,93 @@ bool rs_rule_info(unsigned rule, struct rs_rule_info *out)
     out->statement = rule_texts[rule].statement;
     return true;
 }
+
+/* ---- what is known of a rule beyond its row -------------------------------------------------------- */
+
+static const struct {
+    const char *prefix, *in1, *in2;
+} inputs[] = {
+#define NEEDS(...)
+#define INPUTS(prefix, in1, in2) {#prefix, in1, in2},
+#include "arch/rule_facts.def"
+#undef INPUTS
+#undef NEEDS
+};
+
+static const struct {
+    const char *prefix, *features;
+} needs[] = {
+#define INPUTS(...)
+#define NEEDS(prefix, features) {#prefix, features},
+#include "arch/rule_facts.def"
+#undef INPUTS
+#undef NEEDS
+};
+
+static const struct {
+    uint16_t rule;
+    const char *passed, *refused;
+} proofs[] = {
+#define PROOF(id, passed, refused) {RS_RULE_##id, passed, refused},
+#include "arch/rule_tests.def"
+#undef PROOF
+};
+
+#define COUNT(rows) (sizeof(rows) / sizeof *(rows))
+
+/* How much of the name a prefix fits: its length, 0 if it does not. "*SUBJECT" fits least. */
+static size_t fits(const char *prefix, const char *name, const char *subject)
+{
+    size_t n = strlen(prefix);
+
+    if (*prefix == '*') return strcmp(prefix + 1, subject) == 0 ? 1 : 0;
+    return strncmp(prefix, name, n) == 0 ? n + 1 : 0;
+}
+
+static void find_inputs(const char *name, const char *subject, struct rs_rule_detail *out)
+{
+    size_t best = 0;
+
+    for (size_t i = 0; i < COUNT(inputs); i++) {
+        size_t n = fits(inputs[i].prefix, name, subject);
+        if (n <= best) continue;
+        best = n;
+        out->in1 = inputs[i].in1;
+        out->in2 = inputs[i].in2;
+    }
+}
+
+static void find_needs(const char *name, struct rs_rule_detail *out)
+{
+    size_t best = 0;
+
+    for (size_t i = 0; i < COUNT(needs); i++) {
+        size_t n = fits(needs[i].prefix, name, "");
+        if (n <= best) continue;
+        best = n;
+        out->features = needs[i].features;
+    }
+}
+
+bool rs_rule_detail(unsigned rule, struct rs_rule_detail *out)
+{
+    if (rule == RS_RULE_NONE || rule >= RS_RULE_COUNT || !out) return false;
+    *out = (struct rs_rule_detail){"", "", "", "", "", ""};
+    find_inputs(rule_texts[rule].name, rule_texts[rule].subject, out);
+    find_needs(rule_texts[rule].name, out);
+    for (size_t i = 0; i < COUNT(editions); i++) {
+        const char *manual = manual_text[rule_texts[rule].manual];
+        if (strncmp(manual, editions[i].manual, 3) == 0) out->edition = editions[i].edition;
+    }
+    for (size_t i = 0; i < COUNT(proofs); i++) {
+        if (proofs[i].rule != rule) continue;
+        out->test_passed = proofs[i].passed;
+        out->test_refused = proofs[i].refused;
+    }
+    return true;
+}
+
+/* ---- events, groups, names ----------------------------------------------------------------------------- */
 
 static const struct {
     const char *id, *name, *group, *words[4], *statement;

@@ -1,7 +1,7 @@
 /*
  * check_main.h - a test program: START_TEST blocks, then RUN_TESTS(suite, test, test, ...).
  * A test's name is a sentence. Tests run in one process, in the order given; with CK_FORK=yes each
- * in its own.
+ * in its own. Each is a test case of its own name: CK_RUN_CASE=NAME runs one, tcase_name() says which.
  */
 #ifndef TESTS_CHECK_MAIN_H
 #define TESTS_CHECK_MAIN_H
@@ -13,11 +13,14 @@
 static inline int run_tests(const char *name, const TTest *const *tests, size_t count)
 {
     Suite *suite = suite_create(name);
-    TCase *all = tcase_create(name);
 
-    tcase_set_timeout(all, 60);
-    for (size_t i = 0; i < count; i++) tcase_add_test(all, tests[i]);
-    suite_add_tcase(suite, all);
+    for (size_t i = 0; i < count; i++) {
+        TCase *one = tcase_create(tests[i]->name);
+
+        tcase_set_timeout(one, 60);
+        tcase_add_test(one, tests[i]);
+        suite_add_tcase(suite, one);
+    }
 
     SRunner *runner = srunner_create(suite);
 

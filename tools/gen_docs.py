@@ -47,19 +47,75 @@ def cell(text):
     return text.replace("|", "\\|")
 
 
+def facts(macro):
+    """{prefix: the other columns} of arch/rule_facts.def."""
+    return {row[0]: row[1:] for _, row in def_rows("arch/rule_facts.def", macro)}
+
+
+def fact_of(rule, subject, table):
+    """As arch/rules.c: the longest prefix decides, then the subject."""
+    fits = [p for p in table if rule.startswith(p)]
+    return table[max(fits, key=len)] if fits else table.get("*" + subject, ["", ""])
+
+
+def proof_text(tests):
+    if not tests:
+        return "no test recorded"
+    passed, refused = [("%s in [%s](../%s)" % (name, file.split("/")[-1], file)) if name else "nothing can"
+                       for file, _, name in (t.partition(":") for t in tests)]
+    return "passed and refused: " + passed if passed == refused else "passed: %s; refused: %s" % (passed, refused)
+
+
+def input_lines(rows, inputs):
+    """What in1 and in2 are, once for all rules of an area that share it."""
+    groups = collections.OrderedDict()
+    for rule, _, _, subject, _, _ in rows:
+        groups.setdefault(tuple(fact_of(rule, subject, inputs)), []).append("`%s`" % rule)
+    for words, ids in groups.items():
+        said = ", ".join("%s = %s" % pair for pair in zip(("in1", "in2"), words) if pair[1])
+        yield "- %s: %s" % (said or "no inputs", ", ".join(ids))
+
+
+def rule_areas():
+    """[(title, [row])]: a comment above a row opens an area; its first sentence is the title."""
+    areas = []
+    for comment, row in def_rows("include/ringside/rules.def", "RULE"):
+        if comment or not areas:
+            areas.append((comment.split(". ")[0].rstrip("."), []))
+        areas[-1][1].append(row)
+    return areas
+
+
+RULES_HEAD = """# Rules
+
+Every protection check of the processor is one rule, evaluated by a pure function and logged, passed or
+refused, under its id (`ringside run --trace refused`, `--trace check`). The statement says when the rule refuses.
+Paging rules (`PG_`) are in priority order: of all that an access breaks, the first is cited. "Needs" are features
+(`--cpu`) without which the rule is never asked; subject, in1 and in2 are words of its CHECK event. Tests are guest
+code that saw the rule decide. `ringside rules ID` says the same of one.
+
+Headings are those of
+
+"""
+
+
 def rules_md():
-    titles = manual()
-    out = ["# Rules\n", NOTE + "Every protection check of the processor is one rule, evaluated by a pure function and "
-           "logged, passed or refused, under its id\n(`ringside run --trace refused`, `--trace check`). "
-           "The statement says when the rule refuses. Paging rules (`PG_`) are in\npriority order: of all that an "
-           "access breaks, the first is cited. Manual headings are those of the editions named in arch/manual.def.\n",
-           "| rule | fault | error code | subject | refuses | manual |", "| --- | --- | --- | --- | --- | --- |"]
-    words = {"PFEC": "page-fault code", "SEL": "selector", "ZERO": "0", "NONE": "none"}
-    rows = def_rows("include/ringside/rules.def", "RULE")
-    for comment, (rule, vector, error, subject, ref, statement) in rows:
-        out.append("| `%s` | #%s | %s | %s | %s | %s |" % (rule, vector, words[error], subject.lower(),
-                                                        cell(statement), cell(titles[ref])))
-    out.append("\n%d rules.\n" % len(rows))
+    titles, inputs, needs = manual(), facts("INPUTS"), facts("NEEDS")
+    proofs = {row[0]: row[1:] for _, row in def_rows("arch/rule_tests.def", "PROOF")}
+    words = {"PFEC": "page-fault code", "SEL": "selector", "ZERO": "0", "NONE": "no code"}
+    editions = ["- %s: %s" % tuple(row) for _, row in def_rows("arch/manual.def", "EDITION")]
+    out, count = [RULES_HEAD.replace("# Rules\n\n", "# Rules\n\n" + NOTE) + "\n".join(editions)], 0
+    for title, rows in rule_areas():
+        out += ["\n## %s\n" % title, "| rule | refuses | raises | manual | needs | subject |",
+                "| --- |" + " --- |" * 5]
+        for rule, vector, error, subject, ref, statement in rows:
+            out.append("| `%s` | %s | #%s (%s) | %s | %s | %s |" % (
+                rule, cell(statement), vector, words[error], cell(titles[ref]), fact_of(rule, "", needs)[0],
+                subject.lower()))
+        out += ["\nInputs:\n", *input_lines(rows, inputs), "\nTests:\n"]
+        out += ["- `%s` %s" % (row[0], proof_text(proofs.get(row[0]))) for row in rows]
+        count += len(rows)
+    out.append("\n%d rules.\n" % count)
     return "\n".join(out)
 
 

@@ -1,5 +1,5 @@
 /*
- * catalogue.c - `ringside rules`, `events`, `cpus`, `version`: what the library knows, as text or JSON.
+ * catalogue.c - `ringside events`, `cpus`, `version`: what the library knows, as text or JSON.
  */
 #include <jansson.h>
 #include <ringside/ringside.h>
@@ -36,44 +36,6 @@ static int known(const struct settings *s, const char *what, bool (*is)(const ch
         return EXIT_USAGE;
     }
     return -1;
-}
-
-/* ---- rules ------------------------------------------------------------------------------------------------ */
-
-static bool is_rule(const char *name)
-{
-    struct rs_rule_info r;
-
-    for (unsigned id = 1; rs_rule_info(id, &r); id++)
-        if (strcasecmp(r.name, name) == 0) return true;
-    return false;
-}
-
-static void rule_full(const struct rs_rule_info *r)
-{
-    printf("%s: %s\n  raises   %s, error code %s\n  subject  %s\n  manual   %s\n", r->name, r->statement, r->fault,
-           r->error, r->subject, r->manual);
-}
-
-int verb_rules(const struct settings *s)
-{
-    json_t *list = s->json ? json_array() : NULL;
-    struct rs_rule_info r;
-    int status = known(s, "rule", is_rule);
-
-    if (status >= 0) return status;
-    for (unsigned id = 1; rs_rule_info(id, &r); id++) {
-        if (!asked(s, r.name)) continue;
-        if (s->json)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", r.name, "fault", r.fault,
-                                                  "error", r.error, "subject", r.subject, "manual", r.manual,
-                                                  "statement", r.statement));
-        else if (s->words.count)
-            rule_full(&r);
-        else
-            printf("%-18s %-4s %s  [%s]\n", r.name, r.fault, r.statement, r.manual);
-    }
-    return s->json ? dump(list) : EXIT_DONE;
 }
 
 /* ---- events ------------------------------------------------------------------------------------------------ */

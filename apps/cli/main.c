@@ -34,9 +34,13 @@ static const char teach_debug[] =
     "  (ringside) walk 0xffffffff80001000 x 3  may ring 3 execute there? which entry decides?\n"
     "  printf 'refusal\\nwhy\\n' | ringside debug kernel.elf\n";
 
-static const char teach_rules[] = "  ringside rules              every protection check, one a line\n"
-                                  "  ringside rules PG_US        one in full\n"
-                                  "  ringside rules --json       for programs\n";
+static const char teach_rules[] =
+    "  ringside rules              every protection check, one a line\n"
+    "  ringside rules PG_US        one in full: what it refuses and raises, the manual's\n"
+    "                              heading and printing, the features it hangs on, what the\n"
+    "                              words of its CHECK events mean, and the tests (guest code)\n"
+    "                              that saw it pass and refuse\n"
+    "  ringside rules --json       for programs\n";
 
 static const char teach_cpus[] = "  ringside cpus               the models\n"
                                  "  ringside cpus x86-64-v3     one with its features\n"

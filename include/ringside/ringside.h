@@ -415,6 +415,16 @@ typedef void (*rs_form_fn)(void *ctx, const char *form, uint32_t ticks);
  *  alphabetical order; none under a profile that charges every instruction the same. RS_E_NOMEM. */
 RS_API rs_status rs_cost_gaps(const rs_machine *m, rs_form_fn each, void *ctx);
 
+/** A rule beyond its row. What is not known, or not there, is "". */
+struct rs_rule_detail {
+    const char *in1, *in2; /**< what the words in1 and in2 of its CHECK events mean */
+    const char *features;  /**< names as in --cpu, blanks between: without them it is never asked */
+    const char *edition;   /**< the printing of the manual that its heading is of */
+    const char *test_passed;  /**< "FILE:TEST" of guest code that saw it pass, */
+    const char *test_refused; /**< and refuse */
+};
+RS_API bool rs_rule_detail(unsigned rule, struct rs_rule_detail *out); /**< false if no such rule */
+
 #ifdef __cplusplus
 }
 #endif

@@ -45,6 +45,28 @@ START_TEST(the_first_rule_reads_as_its_row)
 }
 END_TEST
 
+START_TEST(a_rule_tells_its_inputs_features_printing_and_proofs)
+{
+    struct rs_rule_detail d;
+
+    ck_assert(!rs_rule_detail(RS_RULE_NONE, &d));
+    ck_assert(!rs_rule_detail(RS_RULE_COUNT, &d));
+    ck_assert(!rs_rule_detail(1, NULL));
+    ck_assert(
+        rs_rule_detail(RS_RULE_CR4_PCIDE_CR3, &d)); /* inputs of its subject, feature by prefix */
+    ck_assert_str_eq(d.in1, "the new value");
+    ck_assert_str_eq(d.features, "pcid");
+    ck_assert_ptr_nonnull(strstr(d.edition, "325462"));
+    ck_assert(rs_rule_detail(RS_RULE_SS_NULL, &d)); /* the longest prefix, not SS_ */
+    ck_assert_str_eq(d.in1, "");
+    ck_assert_str_eq(d.in2, "the (new) CPL");
+    ck_assert_str_eq(d.features, "");
+    ck_assert(rs_rule_detail(RS_RULE_PG_US, &d));
+    ck_assert_ptr_nonnull(strstr(d.test_passed, "tests/cpu/test_"));
+    ck_assert_ptr_nonnull(strstr(d.test_refused, ".c:"));
+}
+END_TEST
+
 START_TEST(rule_names_are_unique_words)
 {
     struct rs_rule_info a, b;
@@ -132,6 +154,6 @@ END_TEST
 
 RUN_TESTS("arch/rules", every_rule_has_a_name_a_fault_a_statement_and_a_manual_heading,
           rule_0_and_rules_past_the_end_do_not_exist, the_first_rule_reads_as_its_row,
-          rule_names_are_unique_words, all_paging_rules_fit_in_a_64_bit_set,
-          every_event_has_a_name_a_group_and_typed_words, trace_groups_are_the_promised_ones,
-          names_answer_for_every_number)
+          a_rule_tells_its_inputs_features_printing_and_proofs, rule_names_are_unique_words,
+          all_paging_rules_fit_in_a_64_bit_set, every_event_has_a_name_a_group_and_typed_words,
+          trace_groups_are_the_promised_ones, names_answer_for_every_number)

@@ -7,7 +7,7 @@
  *   HANDLER + 16 v  handler of v: JMP to itself            DATA  operands
  *
  * With RS_RULES_SEEN=FILE in the environment passed checks are listened to as well, and each program
- * appends "RULE passed" and "RULE refused" lines to FILE: tests/tools/rules_both_ways.py reads them.
+ * appends "RULE passed TEST" and "RULE refused TEST" lines to FILE: tools/rule_tests.py reads them.
  */
 #ifndef TESTS_CPU_RING_H
 #define TESTS_CPU_RING_H
@@ -250,8 +250,8 @@ static inline void ring_tell(const struct ring *r)
     ck_assert_ptr_nonnull(f);
     for (unsigned rule = 0; rule < RS_RULE_COUNT; rule++) {
         if (!rs_rule_info(rule, &info)) continue;
-        if (r->seen[rule][0]) fprintf(f, "%s passed\n", info.name);
-        if (r->seen[rule][1]) fprintf(f, "%s refused\n", info.name);
+        if (r->seen[rule][0]) fprintf(f, "%s passed %s\n", info.name, tcase_name());
+        if (r->seen[rule][1]) fprintf(f, "%s refused %s\n", info.name, tcase_name());
     }
     fclose(f);
 }
