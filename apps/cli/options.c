@@ -9,7 +9,7 @@
 #include "exit.h"
 #include "text.h"
 
-enum kind { FLAG, TEXT, NUMBER, SIZE, TIME, LIST, CHOICE, GIVEN_CHOICE, LATER };
+enum kind { FLAG, TEXT, MAYBE_TEXT, NUMBER, SIZE, TIME, LIST, CHOICE, GIVEN_CHOICE, LATER };
 
 struct row {
     const char *name;
@@ -54,6 +54,7 @@ static const struct row rows[] = {
     {"trace-from",      VERB_RUN,     TEXT,   AT(trace_from), "WHEN", "start of the log: a cycle, insn:N, or a symbol"},
     {"trace-to",        VERB_RUN,     TEXT,   AT(trace_to), "WHEN",  "end of the log"},
     {"ledger",          VERB_RUN,     FLAG,   AT(ledger),   NULL,    "print what each kind of crossing cost, at the end"},
+    {"rule-coverage",   VERB_RUN,     MAYBE_TEXT, AT(rule_coverage), "[=FILE]", "at the end: which rules were met, passed and refused how often, and which not (runs slower)"},
     {"result",          VERB_RUN,     TEXT,   AT(result),   "FILE",  "write the outcome as one JSON object"},
     {"pace",            VERB_RUN,     GIVEN_CHOICE, AT(pace), "off|real", "real: guest time does not outrun the wall clock (default off; real on a terminal)"},
 
@@ -77,7 +78,6 @@ static const struct row rows[] = {
     {"snapshot-at",     VERB_MACHINE, LATER,  0, "WHEN=FILE", ""},
     {"gdb",             VERB_MACHINE, LATER,  0, "PORT", ""},
     {"device",          VERB_MACHINE, LATER,  0, "NAME[,key=value]", ""},
-    {"rule-coverage",   VERB_MACHINE, LATER,  0, NULL, ""},
     {"invariant",       VERB_MACHINE, LATER,  0, "NAMES", ""},
     {"sandbox",         VERB_MACHINE, LATER,  0, NULL, ""},
 };
@@ -193,6 +193,7 @@ static int set(const struct row *row, struct settings *s, const char *value)
     switch (row->kind) {
     case FLAG: *(bool *)field = true; return -1;
     case TEXT: *(const char **)field = value; return -1;
+    case MAYBE_TEXT: *(const char **)field = value ? value : ""; return -1;
     case NUMBER:
     case SIZE:
     case TIME: return set_number(row, field, value);
@@ -220,7 +221,7 @@ static int option(const struct verb *verb, int argc, char **argv, int *i, struct
         fprintf(stderr, "ringside: --%s takes no value\n", row->name);
         return EXIT_USAGE;
     }
-    if (row->argument && !value) {
+    if (row->argument && !value && row->kind != MAYBE_TEXT) {
         if (*i + 1 >= argc) {
             fprintf(stderr, "ringside: --%s needs a value: %s\n", row->name, row->argument);
             return EXIT_USAGE;
@@ -273,7 +274,8 @@ static void help_row(const struct row *row)
     char left[80], *bang;
     const char *argument = row->argument ? row->argument : "";
 
-    snprintf(left, sizeof left, "--%s%s%s", row->name, *argument ? " " : "", argument);
+    snprintf(left, sizeof left, "--%s%s%s", row->name, *argument && *argument != '[' ? " " : "",
+             argument);
     while ((bang = strchr(left, '!')) != NULL) memmove(bang, bang + 1, strlen(bang));
     if (strlen(left) < 28)
         printf("  %-28s %s\n", left, row->help);

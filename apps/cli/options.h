@@ -45,6 +45,7 @@ struct settings {
     bool magic_break;
     /* watching */
     const char *trace, *trace_out, *trace_from, *trace_to, *result;
+    const char *rule_coverage; /* NULL not asked for, "" on stderr, else a file */
     unsigned trace_format;
     bool ledger;
     /* limits */

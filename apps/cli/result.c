@@ -183,7 +183,8 @@ static json_t *ledger_json(const struct rs_ledger *l)
     return o;
 }
 
-bool result_write(rs_machine *m, const struct rs_stop_info *stop, int status, uint64_t console_hash, FILE *out)
+bool result_write(rs_machine *m, const struct rs_stop_info *stop, int status, uint64_t console_hash,
+                  const struct coverage *v, FILE *out)
 {
     struct rs_ledger total = {.struct_size = sizeof total};
     char hash[33] = "";
@@ -198,6 +199,7 @@ bool result_write(rs_machine *m, const struct rs_stop_info *stop, int status, ui
                           "console_hash", console, "crossings", crossings_json(&total), "ledger",
                           ledger_json(&total), "versions", "abi", RS_ABI_VERSION, "event_schema",
                           RS_EVENT_SCHEMA_VERSION, "snapshot", RS_SNAPSHOT_VERSION);
+    if (o && v->on) json_object_set_new(o, "rule_coverage", coverage_json(v));
     bool ok = o && json_dumpf(o, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
 
     json_decref(o);

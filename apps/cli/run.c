@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "console.h"
+#include "coverage.h"
 #include "exit.h"
 #include "guest.h"
 #include "result.h"
@@ -44,6 +45,8 @@ struct run {
     struct trace trace;
     struct when from, to;
     FILE *result;
+    FILE *covered; /* where --rule-coverage goes */
+    struct coverage coverage;
     bool pace;
     uint64_t hz;
     struct timespec began;
@@ -271,6 +274,33 @@ static rs_status drive(struct run *r)
 
 /* ---- beginning and end ---------------------------------------------------------------------------------------------- */
 
+static int report_open(const char *option, const char *path, FILE **out)
+{
+    *out = strcmp(path, "-") ? fopen(path, "w") : stdout;
+    if (*out) return -1;
+    fprintf(stderr, "ringside: --%s %s: %s\n", option, path, strerror(errno));
+    return EXIT_HOST;
+}
+
+/* False, after one line, if it could not be written. */
+static bool report_close(const char *option, const char *path, FILE *out, bool ok)
+{
+    if (out != stdout && out != stderr) ok = fclose(out) == 0 && ok;
+    if (ok && fflush(stdout) == 0) return true;
+    fprintf(stderr, "ringside: --%s %s: %s\n", option, path, strerror(errno));
+    return false;
+}
+
+static int coverage_begin(struct run *r)
+{
+    const char *path = r->s->rule_coverage;
+
+    r->coverage.on = true;
+    if (!coverage_attach(&r->coverage, r->m)) return EXIT_HOST;
+    r->covered = stderr;
+    return *path ? report_open("rule-coverage", path, &r->covered) : -1;
+}
+
 static int begin(struct run *r)
 {
     const struct settings *s = r->s;
@@ -281,13 +311,8 @@ static int begin(struct run *r)
     if (status < 0) status = when_parse(r->m, "--trace-from", s->trace_from, &r->from);
     if (status < 0) status = when_parse(r->m, "--trace-to", s->trace_to, &r->to);
     if (status < 0 && s->input) status = guest_input_file(r->m, s->input);
-    if (status < 0 && s->result) {
-        r->result = strcmp(s->result, "-") ? fopen(s->result, "w") : stdout;
-        if (!r->result) {
-            fprintf(stderr, "ringside: --result %s: %s\n", s->result, strerror(errno));
-            status = EXIT_HOST;
-        }
-    }
+    if (status < 0 && s->result) status = report_open("result", s->result, &r->result);
+    if (status < 0 && s->rule_coverage) status = coverage_begin(r);
     if (status >= 0) return status;
     r->console.m = r->m;
     r->hz = rs_hz(r->m);
@@ -307,15 +332,20 @@ static int end(struct run *r, rs_status status)
         return EXIT_INTERNAL;
     }
     if (r->s->ledger) result_ledger(r->m, stderr);
-    if (r->result) {
-        bool ok = result_write(r->m, &r->stop, code, r->console.hash, r->result);
+    bool told = true;
 
-        if (r->result != stdout) ok = fclose(r->result) == 0 && ok;
-        if (!ok || fflush(stdout) != 0) {
-            fprintf(stderr, "ringside: --result %s: %s\n", r->s->result, strerror(errno));
-            r->stop.reason = RS_STOP_HOST_ERROR;
-            code = result_status(&r->stop, r->s->exit_compat.given);
-        }
+    if (r->covered) {
+        coverage_print(&r->coverage, r->covered);
+        told = report_close("rule-coverage", r->s->rule_coverage, r->covered, !ferror(r->covered));
+    }
+    if (r->result) {
+        bool ok = result_write(r->m, &r->stop, code, r->console.hash, &r->coverage, r->result);
+
+        told = report_close("result", r->s->result, r->result, ok) && told;
+    }
+    if (!told) {
+        r->stop.reason = RS_STOP_HOST_ERROR;
+        code = result_status(&r->stop, r->s->exit_compat.given);
     }
     result_line(&r->stop);
     return code;
