@@ -157,6 +157,8 @@ bool mem_write_bytes(struct cpu *c, enum seg seg, uint64_t eff, const void *in, 
  *  is #PF. n = 1, 2, 4, 8. A non-canonical address is #GP(0) (rule CANON_MEM). */
 bool mem_read_sys(struct cpu *c, uint64_t linear, unsigned n, uint64_t *value);
 bool mem_write_sys(struct cpu *c, uint64_t linear, unsigned n, uint64_t value);
+/** Judge such an access of n bytes without making it. */
+bool mem_probe_sys(struct cpu *c, uint64_t linear, unsigned n, enum rs_access kind);
 /** A stack push of a delivery or far transfer to another level: linear address, judged as `cpl`. */
 bool mem_read_as(struct cpu *c, unsigned cpl, uint64_t linear, unsigned n, uint64_t *value);
 bool mem_write_as(struct cpu *c, unsigned cpl, uint64_t linear, unsigned n, uint64_t value);

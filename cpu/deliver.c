@@ -11,7 +11,7 @@
  * Table", "Error Code", "Interrupt 8-Double Fault Exception (#DF)"; SDM 2A "INT n/INTO/INT3/INT1".
  */
 #include "arch/rules.h"
-#include "cpu/protect.h"
+#include "cpu/task.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -264,6 +264,26 @@ static bool take_protected(struct cpu *c, struct delivery *d)
     return true;
 }
 
+/* ---- task gates ------------------------------------------------------------------------------------------------------ */
+
+/** take_task - outside IA-32e mode: the TSS is judged with EXT; the error code goes to the new task's stack.
+ *  The saved IP and flags are those that a frame would hold. */
+static bool take_task(struct cpu *c, const struct delivery *d)
+{
+    const struct fault *f = d->f;
+    bool retires = f->klass == FC_SOFT || f->klass == FC_ICEBP;
+    struct task t = {.how = TASK_EVENT,
+                     .sel = d->gate.selector,
+                     .ip = d->rip,
+                     .flags = d->flags,
+                     .has_error = f->has_error,
+                     .error = f->error,
+                     .retires = retires,
+                     .ticks = retires ? f->ticks : 0};
+
+    return task_switch(c, &t) == TASK_RUNS;
+}
+
 /* ---- one attempt ----------------------------------------------------------------------------------------------------- */
 
 enum outcome { TAKEN, FAULTED, MISSING };
@@ -285,7 +305,7 @@ static enum outcome attempt(struct cpu *c, const struct fault *f)
     if (!cpu_protected(c)) return missing(c, "delivery in real or virtual-8086 mode");
     if (!read_gate(c, &d)) return FAULTED;
     if (cpu_long(c)) return take_long(c, &d) ? TAKEN : FAULTED;
-    if (d.gate.type == SYS_TASK) return missing(c, "task gate");
+    if (d.gate.type == SYS_TASK) return take_task(c, &d) ? TAKEN : FAULTED;
     return take_protected(c, &d) ? TAKEN : FAULTED;
 }
 

@@ -467,6 +467,12 @@ bool mem_write_sys(struct cpu *c, uint64_t linear, unsigned n, uint64_t value)
     return linear_write(c, linear, n, &h, value);
 }
 
+bool mem_probe_sys(struct cpu *c, uint64_t linear, unsigned n, enum rs_access kind)
+{
+    struct how h = how_sys(kind);
+    return probe(c, linear, n, &h);
+}
+
 /* Stack accesses of a delivery or far transfer are judged like implicit ones when they come from an
  * outer level (checks.md 14), so that user-set AC cannot open SMAP. */
 bool mem_read_as(struct cpu *c, unsigned cpl, uint64_t linear, unsigned n, uint64_t *value)

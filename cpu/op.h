@@ -62,6 +62,7 @@ enum step {
     STEP_BRANCH, /* done, RIP (gpr[R_RIPBASE] via cpu_branch) has been set */
     STEP_END,    /* done, but what decides decoding or interrupts may have changed: leave the block */
     STEP_FAULT,  /* c->fault is set, nothing was committed */
+    STEP_LATE,   /* done and accounted for (cpu_branch); c->fault is of what comes next, before it runs */
     STEP_HALT,   /* done, and halted */
     STEP_REPEAT, /* a REP is interrupted between iterations: registers are updated, RIP stays */
     STEP_GAP,    /* known, promised, not there: c->gap names it */

@@ -81,6 +81,7 @@ const struct op *op_finish(struct cpu *c, const struct op *o, enum step s)
         return chain_next(c);
     case STEP_END: close_wrapped(c, o + 1); return chain_exit(c, EXIT_NEXT);
     case STEP_FAULT: chain_close(c, o); return chain_exit(c, EXIT_FAULT);
+    case STEP_LATE: return chain_exit(c, EXIT_FAULT);
     case STEP_HALT:
         close_wrapped(c, o + 1);
         c->halted = true;

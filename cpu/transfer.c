@@ -7,7 +7,7 @@
  * Manual: SDM 2 "JMP", "CALL", "RET", "IRET/IRETD/IRETQ"; SDM 3A "Direct Calls or Jumps to Code
  * Segments", "Call Gates", "Stack Switching", "Returning from a Called Procedure".
  */
-#include "cpu/protect.h"
+#include "cpu/task.h"
 #include "cpu/limit.h"
 
 /* ---- CPL, mode, ledger ------------------------------------------------------------------------------ */
@@ -137,8 +137,8 @@ static enum step transfer_system(struct cpu *c, uint16_t selector, bool call,
     if (type == SYS_CALL) return transfer_gate(c, selector, call);
     if (!cpu_long(c)) {
         if (type == SYS_CALL16) return transfer_gate(c, selector, call);
-        if (type == SYS_TASK || type == SYS_TSS || type == SYS_TSS16)
-            return gap(c, "hardware task switch");
+        if (type == SYS_TASK || (type & ~2u) == SYS_TSS || (type & ~2u) == SYS_TSS16)
+            return task_far(c, selector, call, r);
     }
     check(c, RS_RULE_CS_TYPE, false, selector, r->d.attr, c->cpl, sel_error(selector));
     return STEP_FAULT;
@@ -318,7 +318,7 @@ enum step interrupt_return(struct cpu *c, unsigned size)
     if (cpu_long(c)) {
         if (!check(c, RS_RULE_IRET_NT, !nt, cpu_rip(c), nt, 0, 0)) return STEP_FAULT;
     } else if (nt) {
-        return gap(c, "return from a nested task");
+        return task_return(c);
     }
     if (!iret_read(c, size, &f)) return STEP_FAULT;
     if (!cpu_long(c) && size > 2 && (f.flags & RF_VM) && c->cpl == 0)

@@ -261,8 +261,11 @@ static void leave(void *ctx, struct cpu *c, unsigned how, unsigned from_cpl, uin
         f = top_frame(s);
     }
     bool matched = f && f->from_cpl == c->cpl;
-    if (c->cpl != from_cpl && is_listened(c))
-        emit_cross(c, how, matched ? f->number : 0, from_cpl, false, &s->begun);
+    /* a task switch is told by the new task's selector, whatever the levels */
+    bool task = how == RS_X_TASK;
+    uint32_t number = task ? c->seg[SEG_TR].sel : matched ? f->number : 0;
+    if ((task || c->cpl != from_cpl) && is_listened(c))
+        emit_cross(c, how, number, from_cpl, false, &s->begun);
     if (matched) close_frame(l, s, c);
     else l->unmatched++;
     c->bill = owner(s)->row->category;

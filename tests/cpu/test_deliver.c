@@ -575,18 +575,6 @@ START_TEST(checks_50_the_tss_must_hold_a_good_stack_for_the_inner_level)
 }
 END_TEST
 
-START_TEST(protected_mode_says_what_it_lacks)
-{
-    struct ring *r = ring_new(true);
-
-    idt(r, 0x80, S_CODE_32, handler(0x80), SYS_TASK, 3, 0);
-    TRY(r, INT(0x80));
-    ck_assert_int_eq(r->stop.reason, RS_STOP_EMULATOR_GAP);
-    ck_assert_msg(strstr(r->stop.text, "task gate") != NULL, "%s", r->stop.text);
-    ring_free(r);
-}
-END_TEST
-
 START_TEST(into_and_bound_raise_of_and_br_in_32_bit_code)
 {
     struct ring *r = ring_new(true);
@@ -743,7 +731,7 @@ RUN_TESTS("deliver", checks_56_int_n_needs_a_gate_dpl_not_below_cpl_and_int1_doe
           iret_in_compatibility_mode_to_the_same_level_leaves_ss_alone,
           protected_mode_delivers_through_32_bit_gates_at_both_levels,
           checks_50_the_tss_must_hold_a_good_stack_for_the_inner_level,
-          protected_mode_says_what_it_lacks, into_and_bound_raise_of_and_br_in_32_bit_code,
+          into_and_bound_raise_of_and_br_in_32_bit_code,
           a_shutdown_tells_four_causes_and_each_has_its_own_fault_event, an_idt_limit_is_told_as_a_limit,
           waking_tells_the_vector_and_the_idle_cycles,
           an_instruction_is_disassembled_as_the_code_it_stood_in)

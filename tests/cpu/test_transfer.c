@@ -458,11 +458,6 @@ START_TEST(protected_mode_jumps_to_compatibility_of_its_own)
     TRY(r, 0xea, 0x00, 0x00, 0x31, 0x00, S_CODE_32, 0x00); /* JMP 0x40:TARGET */
     ALLOWED(r);
     ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
-    gdt(r, S_FREE, D_SYSTEM(SYS_TSS, TSS, 0x67));
-    at_level(r, 0);
-    TRY(r, 0xea, 0x00, 0x00, 0x31, 0x00, S_FREE, 0x00);
-    ck_assert_int_eq(r->stop.reason, RS_STOP_EMULATOR_GAP);
-    ck_assert_msg(strstr(r->stop.text, "hardware task switch") != NULL, "%s", r->stop.text);
     ring_free(r);
 }
 END_TEST

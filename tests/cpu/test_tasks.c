@@ -1,0 +1,618 @@
+/*
+ * test_tasks.c - hardware task switches: by JMP, CALL, task gates, INT n, exceptions and IRET, between TSSs
+ * of 32 and 16 bits; every check of a switch, and whose fault its refusal is. On both engines.
+ */
+#include "ringside/ringside.h"
+
+/* ring.h makes its machines on the engine in turn. */
+static enum rs_engine engine;
+static void config_init(struct rs_config *config)
+{
+    rs_config_init(config);
+    config->engine = engine;
+}
+#define rs_config_init config_init
+#include "tests/cpu/ring.h"
+#undef rs_config_init
+
+#define BOTH(name)                                                                                 \
+    static void name##_on_one(void);                                                               \
+    START_TEST(name)                                                                               \
+    {                                                                                              \
+        for (engine = RS_ENGINE_FAST; engine <= RS_ENGINE_REFERENCE; engine++) name##_on_one();    \
+    }                                                                                              \
+    END_TEST                                                                                       \
+    static void name##_on_one(void)
+
+/* More of the GDT, and what the new task is made of. */
+enum {
+    T_NEW = 0x80,  /* the new task's TSS */
+    T_GATE = 0x88, /* a task gate to it */
+    T_X = 0x90,    /* what a test spoils */
+    T_LDT = 0x98,
+    T_CONF = 0xa0, /* conforming code of DPL 0 */
+    T_SS16 = 0xa8, /* a stack with B=0 */
+    T_END = 0x100,
+    NEW_TSS = 0x214000,
+    NEW_STACK = 0x280000,
+    NEW_IP = TARGET,
+    OLD_BUSY = GDT + S_TSS + 5,
+    NEW_BUSY = GDT + T_NEW + 5
+};
+
+/* Offsets of the 32-bit TSS. */
+enum { O_LINK, O_CR3 = 0x1c, O_IP = 0x20, O_FLAGS = 0x24, O_GPR = 0x28, O_SEG = 0x48, O_LDT = 0x60, O_T = 0x64 };
+#define SEG_AT(i) (NEW_TSS + O_SEG + 4 * (i))
+
+static void new_task32(struct ring *r, unsigned cpl)
+{
+    unsigned data = cpl ? S_DATA3 | 3 : S_DATA;
+
+    gdt(r, T_NEW, D_SYSTEM(SYS_TSS, NEW_TSS, 0x67));
+    for (unsigned i = 0; i < 0x68; i += 4) poke(r, NEW_TSS + i, 0, 4);
+    poke(r, NEW_TSS + 4, STACK0, 4);
+    poke(r, NEW_TSS + 8, S_DATA, 4);
+    poke(r, NEW_TSS + O_IP, NEW_IP, 4);
+    poke(r, NEW_TSS + O_FLAGS, 2, 4);
+    for (unsigned i = 0; i < 8; i++) poke(r, NEW_TSS + O_GPR + 4 * i, 0x10000000 + i, 4);
+    poke(r, NEW_TSS + O_GPR + 16, NEW_STACK, 4);
+    for (unsigned i = 0; i < 6; i++) poke(r, SEG_AT(i), data, 4);
+    poke(r, SEG_AT(I_CS), cpl ? S_CODE3_32 | 3 : S_CODE_32, 4);
+    poke(r, OLD_BUSY, 0x80 | SYS_TSS_BUSY, 1);
+    segment(r, I_TR, S_TSS, TSS, 0x67, ATTR_P | SYS_TSS_BUSY);
+    segment(r, I_LDTR, 0, 0, 0, ATTR_UNUSABLE);
+}
+
+static void task_gate(struct ring *r, unsigned at, unsigned tss, unsigned dpl)
+{
+    gdt(r, at, (uint64_t)tss << 16 | (uint64_t)SYS_TASK << 40 | D_DPL(dpl) | D_P);
+}
+
+static void idt_task(struct ring *r, unsigned vector, unsigned tss)
+{
+    poke(r, IDT + 8 * vector, (uint64_t)tss << 16 | (uint64_t)SYS_TASK << 40 | D_DPL(3) | D_P, 8);
+}
+
+static struct ring *world(void)
+{
+    struct ring *r = ring_new(true);
+
+    gdt(r, T_LDT, D_SYSTEM(SYS_LDT, LDT, 0xff));
+    gdt(r, T_CONF, D_CODE32 | D_CONFORMING);
+    gdt(r, T_SS16, 0x008f93000000ffffull);
+    task_gate(r, T_GATE, T_NEW, 3);
+    reg(r, RS_REG_GDTR_LIMIT, T_END - 1);
+    segment(r, I_FS, 0, 0, 0, ATTR_UNUSABLE);
+    segment(r, I_GS, 0, 0, 0, ATTR_UNUSABLE);
+    new_task32(r, 0);
+    return r;
+}
+
+#define JMP_TO(sel) 0xea, 0, 0, 0, 0, (sel), 0
+#define CALL_TO(sel) 0x9a, 0, 0, 0, 0, (sel), 0
+#define IRET 0xcf
+#define INT(n) 0xcd, (n)
+/* One instruction at this level, from a fresh old task. */
+#define FROM(r, cpl, ...)                                                                          \
+    (at_level((r), (cpl)), try_bytes((r), (const uint8_t[]){__VA_ARGS__},                          \
+                                     sizeof((const uint8_t[]){__VA_ARGS__})))
+
+static uint64_t old(struct ring *r, unsigned offset) { return peek(r, TSS + offset, 4); }
+static unsigned type_at(struct ring *r, uint64_t at) { return (unsigned)peek(r, at, 1) & 15; }
+
+/* ---- what a switch does ------------------------------------------------------------------------------- */
+
+BOTH(checks_93_a_jump_to_a_tss_saves_the_old_task_and_loads_the_new_one)
+{
+    struct ring *r = world();
+
+    at_level(r, 0);
+    for (unsigned i = 0; i < 8; i++)
+        if (i != 4) reg(r, RS_REG_RAX + i, 0xa0 + i);
+    reg(r, RS_REG_RFLAGS, 0x4293); /* NT, IF, SF, AF, CF: NT is saved as it is */
+    reg(r, RS_REG_DR7, 0x400);
+    TRY(r, JMP_TO(T_NEW));
+    ALLOWED(r);
+    ck_assert_uint_eq(old(r, O_IP), CODE + 7);
+    ck_assert_uint_eq(old(r, O_FLAGS), 0x4293);
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_uint_eq(old(r, O_GPR + 4 * i), i == 4 ? (unsigned)STACK1 : 0xa0 + i);
+    ck_assert_uint_eq(old(r, O_SEG + 4 * I_CS), S_CODE_32);
+    ck_assert_uint_eq(old(r, O_SEG + 4 * I_SS), S_DATA);
+    ck_assert_uint_eq(old(r, O_SEG + 4 * I_DS), S_DATA3 | 3);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), NEW_IP);
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_uint_eq(get(r, RS_REG_RAX + i), i == 4 ? (unsigned)NEW_STACK : 0x10000000 + i);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 2); /* JMP: NT is the new task's */
+    ck_assert_uint_eq(get(r, RS_REG_CS), S_CODE_32);
+    ck_assert_uint_eq(get(r, RS_REG_DS), S_DATA);
+    ck_assert_uint_eq(get(r, RS_REG_TR), T_NEW);
+    ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + I_TR) & 15, SYS_TSS_BUSY);
+    ck_assert_uint_eq(get(r, RS_REG_CR0) & CR0_TS, CR0_TS);
+    ck_assert_uint_eq(type_at(r, OLD_BUSY), SYS_TSS);
+    ck_assert_uint_eq(type_at(r, NEW_BUSY), SYS_TSS_BUSY);
+    ck_assert_uint_eq(peek(r, NEW_TSS, 2), 0); /* no link */
+    ck_assert_uint_eq(r->cross.how, RS_X_TASK);
+    ck_assert_uint_eq(r->cross.w[0], T_NEW);
+    ring_free(r);
+}
+
+BOTH(checks_93_a_call_nests_and_iret_returns)
+{
+    struct ring *r = world();
+
+    new_task32(r, 3);
+    FROM(r, 0, CALL_TO(T_GATE));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 2 | RF_NT);
+    ck_assert_uint_eq(peek(r, NEW_TSS, 2), S_TSS);
+    ck_assert_uint_eq(type_at(r, OLD_BUSY), SYS_TSS_BUSY);
+    ck_assert_uint_eq(type_at(r, NEW_BUSY), SYS_TSS_BUSY);
+    ck_assert_uint_eq(r->cross.w[2] & 0x10303, 3 << 8 | 1 << 16);
+    TRY(r, IRET);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), CODE + 7);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 0);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK1);
+    ck_assert_uint_eq(get(r, RS_REG_TR), S_TSS);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS) & RF_NT, 0);
+    ck_assert_uint_eq(type_at(r, OLD_BUSY), SYS_TSS_BUSY);
+    ck_assert_uint_eq(type_at(r, NEW_BUSY), SYS_TSS);
+    ck_assert_uint_eq(peek(r, NEW_TSS + O_FLAGS, 4), 2); /* NT cleared in what IRET saves */
+    ck_assert_uint_eq(peek(r, NEW_TSS + O_IP, 4), NEW_IP + 1);
+    ck_assert_uint_eq(r->cross.how, RS_X_TASK);
+    ck_assert_uint_eq(r->cross.w[0], S_TSS);
+    ring_free(r);
+}
+
+BOTH(checks_93_ldt_and_local_selectors_come_from_the_new_task)
+{
+    struct ring *r = world();
+
+    poke(r, LDT + 8, D_DATA, 8);
+    poke(r, LDT + 16, D_CODE32, 8);
+    poke(r, NEW_TSS + O_LDT, T_LDT, 4);
+    poke(r, SEG_AT(I_SS), 0x0c, 4);
+    poke(r, SEG_AT(I_CS), 0x14, 4);
+    poke(r, SEG_AT(I_FS), 0, 4);
+    poke(r, SEG_AT(I_GS), 3, 4);
+    FROM(r, 0, JMP_TO(T_NEW));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_LDTR), T_LDT);
+    ck_assert_uint_eq(get(r, RS_REG_SS), 0x0c);
+    ck_assert_uint_eq(get(r, RS_REG_CS), 0x14);
+    ck_assert_uint_eq(get(r, RS_REG_GS), 3);
+    ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + I_GS) & ATTR_UNUSABLE, ATTR_UNUSABLE);
+    ring_free(r);
+}
+
+BOTH(checks_93_the_t_flag_traps_before_the_first_instruction_and_local_breakpoints_go)
+{
+    struct ring *r = world();
+
+    poke(r, NEW_TSS + O_T, 1, 2);
+    at_level(r, 0);
+    reg(r, RS_REG_DR7, 0x755); /* L0 to L3, LE, GE: the last stays */
+    TRY(r, JMP_TO(T_NEW));
+    go(r, 1);
+    ck_assert_uint_eq(r->fault_vector, VEC_DB);
+    ck_assert_int_eq(r->vector, VEC_DB);
+    ck_assert_uint_eq(get(r, RS_REG_DR6) & DR6_BT, DR6_BT);
+    ck_assert_uint_eq(get(r, RS_REG_DR7), 0x600);
+    ck_assert_uint_eq(slot(r, 0), NEW_IP);
+    ck_assert_uint_eq(get(r, RS_REG_TR), T_NEW);
+    ring_free(r);
+}
+
+/* ---- events ------------------------------------------------------------------------------------------------ */
+
+BOTH(checks_94_int_n_and_an_exception_through_a_task_gate)
+{
+    struct ring *r = world();
+
+    idt_task(r, 0x80, T_NEW);
+    FROM(r, 3, INT(0x80));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), NEW_IP);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), NEW_STACK); /* nothing is pushed */
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 2 | RF_NT);
+    ck_assert_uint_eq(old(r, O_IP), CODE + 2);
+    ck_assert_uint_eq(old(r, O_FLAGS), 2);
+    ck_assert_uint_eq(r->cross.how, RS_X_TASK);
+    TRY(r, IRET);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), CODE + 2);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    new_task32(r, 0);
+    poke(r, NEW_IP, 0xfeeb, 2);
+    idt_task(r, VEC_GP, T_NEW);
+    at_level(r, 3);
+    reg(r, RS_REG_RAX, T_END);
+    TRY(r, 0x8e, 0xd8); /* MOV DS, EAX */
+    ck_assert_uint_eq(r->fault_vector, VEC_GP);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), NEW_IP);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), NEW_STACK - 4);
+    ck_assert_uint_eq(slot(r, 0), T_END);
+    ck_assert_uint_eq(old(r, O_IP), CODE); /* the faulting instruction, RF */
+    ck_assert_uint_eq(old(r, O_FLAGS), 2 | RF_RF);
+    ring_free(r);
+}
+
+BOTH(checks_94_errors_on_the_way_into_an_events_task_carry_ext)
+{
+    struct ring *r = world();
+
+    idt_task(r, 0x80, T_NEW | 4);
+    FROM(r, 3, INT(0x80));
+    REFUSED(r, TASK_TSS_TABLE, GP, T_NEW | 4); /* INT n: EXT is 0 */
+    idt_task(r, VEC_UD, 0);
+    FROM(r, 3, 0x0f, 0x0b);
+    ck_assert_uint_eq(r->fault_vector, VEC_GP);
+    ck_assert_uint_eq(r->fault_error, 1);
+    idt_task(r, VEC_UD, T_NEW);
+    poke(r, NEW_BUSY, 0x80 | SYS_TSS_BUSY, 1);
+    FROM(r, 3, 0x0f, 0x0b);
+    ck_assert_uint_eq(r->rule, RS_RULE_INSN_UNDEFINED);
+    ck_assert_int_eq(r->vector, VEC_GP);
+    ck_assert_uint_eq(r->fault_error, T_NEW | 1);
+    ck_assert_uint_eq(slot(r, 1), CODE); /* the old task's: the UD2 */
+    /* no room for the error code: #SS(EXT) in the new task, on its own stack's handler */
+    new_task32(r, 3);
+    poke(r, SEG_AT(I_SS), T_X | 3, 4);
+    gdt(r, T_X, 0x0040f30000000003ull); /* 4 bytes */
+    poke(r, NEW_TSS + O_GPR + 16, 2, 4);
+    idt_task(r, VEC_NP, T_NEW);
+    at_level(r, 3);
+    gdt(r, T_LDT, (D_DATA | D_DPL(3)) & ~D_P);
+    reg(r, RS_REG_RAX, T_LDT);
+    TRY(r, 0x8e, 0xd8);
+    ck_assert_uint_eq(r->faults, 3); /* #NP, then #SS: a double fault */
+    ck_assert_int_eq(r->vector, VEC_DF);
+    ck_assert_uint_eq(get(r, RS_REG_TR), T_NEW);
+    ck_assert_uint_eq(slot(r, 1), NEW_IP);
+    ck_assert_uint_eq(slot(r, 4), 2); /* the new task's ESP */
+    ring_free(r);
+}
+
+BOTH(checks_93_int_n_is_judged_by_the_dpl_of_its_task_gate)
+{
+    struct ring *r = world();
+
+    poke(r, IDT + 8 * 0x80, (uint64_t)T_NEW << 16 | (uint64_t)SYS_TASK << 40 | D_P, 8);
+    FROM(r, 3, INT(0x80));
+    REFUSED(r, GATE_DPL, GP, 0x80 * 8 + 2);
+    ring_free(r);
+}
+
+/* ---- refused before the commit: the old task's fault -------------------------------------------------- */
+
+/* Nothing has happened to either task. */
+#define UNTOUCHED(r)                                                                               \
+    do {                                                                                           \
+        ck_assert_uint_eq(get((r), RS_REG_TR), S_TSS);                                             \
+        ck_assert_uint_eq(type_at((r), OLD_BUSY), SYS_TSS_BUSY);                                   \
+        ck_assert_uint_eq(old((r), O_IP), 0x5a5a5a5a);                                             \
+        ck_assert_uint_eq(get((r), RS_REG_CR0) & CR0_TS, 0);                                       \
+        ck_assert_uint_eq(slot((r), 1), CODE);                                                     \
+    } while (0)
+
+BOTH(checks_93_the_tss_is_judged_before_anything_is_saved)
+{
+    struct ring *r = world();
+
+    poke(r, TSS + O_IP, 0x5a5a5a5a, 4);
+    task_gate(r, T_GATE, T_NEW, 2);
+    FROM(r, 3, CALL_TO(T_GATE | 3));
+    REFUSED(r, TASK_GATE_DPL, GP, T_GATE);
+    FROM(r, 0, JMP_TO(T_GATE | 3));
+    REFUSED(r, TASK_GATE_DPL, GP, T_GATE);
+    UNTOUCHED(r);
+    gdt(r, T_GATE, (uint64_t)T_NEW << 16 | (uint64_t)SYS_TASK << 40 | D_DPL(3));
+    FROM(r, 3, CALL_TO(T_GATE | 3));
+    REFUSED(r, TASK_GATE_P, NP, T_GATE);
+    FROM(r, 3, CALL_TO(T_NEW | 3));
+    REFUSED(r, TASK_TSS_DPL, GP, T_NEW);
+    FROM(r, 0, JMP_TO(T_NEW | 1));
+    REFUSED(r, TASK_TSS_DPL, GP, T_NEW);
+    task_gate(r, T_GATE, 0, 3);
+    FROM(r, 0, JMP_TO(T_GATE));
+    REFUSED(r, TASK_TSS_TABLE, GP, 0);
+    task_gate(r, T_GATE, T_NEW | 4, 3);
+    FROM(r, 0, JMP_TO(T_GATE));
+    REFUSED(r, TASK_TSS_TABLE, GP, T_NEW | 4);
+    task_gate(r, T_GATE, T_END, 3);
+    FROM(r, 0, JMP_TO(T_GATE));
+    REFUSED(r, TASK_TSS_TABLE, GP, T_END);
+    task_gate(r, T_GATE, S_DATA, 3);
+    FROM(r, 0, JMP_TO(T_GATE));
+    REFUSED(r, TASK_TSS_TYPE, GP, S_DATA);
+    task_gate(r, T_GATE, S_TSS, 3);
+    FROM(r, 0, JMP_TO(T_GATE)); /* itself: busy */
+    REFUSED(r, TASK_TSS_TYPE, GP, S_TSS);
+    FROM(r, 0, CALL_TO(S_TSS));
+    REFUSED(r, TASK_TSS_TYPE, GP, S_TSS);
+    gdt(r, T_NEW, D_SYSTEM(SYS_TSS, NEW_TSS, 0x66) & ~D_P);
+    FROM(r, 0, JMP_TO(T_NEW));
+    REFUSED(r, TASK_TSS_P, NP, T_NEW);
+    gdt(r, T_NEW, D_SYSTEM(SYS_TSS, NEW_TSS, 0x66));
+    FROM(r, 0, JMP_TO(T_NEW));
+    REFUSED(r, TASK_TSS_LIMIT, TS, T_NEW);
+    UNTOUCHED(r);
+    gdt(r, T_NEW, D_SYSTEM(SYS_TSS16, NEW_TSS, 0x2a));
+    FROM(r, 0, JMP_TO(T_NEW));
+    REFUSED(r, TASK_TSS_LIMIT, TS, T_NEW);
+    new_task32(r, 0);
+    reg(r, RS_REG_ES_LIMIT + I_TR, 0x5e);
+    FROM(r, 0, JMP_TO(T_NEW));
+    REFUSED(r, TASK_OLD_LIMIT, TS, S_TSS);
+    UNTOUCHED(r);
+    reg(r, RS_REG_ES_LIMIT + I_TR, 0x5f);
+    FROM(r, 0, JMP_TO(T_NEW));
+    PASSED(r, TASK_OLD_LIMIT);
+    ring_free(r);
+}
+
+BOTH(checks_70_iret_from_a_nested_task_judges_the_link_as_ts)
+{
+    struct ring *r = world();
+    static const struct { unsigned link, error; } table[] = {{0, 0}, {T_NEW | 4, T_NEW | 4}, {T_END, T_END}};
+
+    poke(r, TSS + O_IP, 0x5a5a5a5a, 4);
+#define BACK                                                                                       \
+    (at_level(r, 0), reg(r, RS_REG_RFLAGS, 2 | RF_NT), try_bytes(r, (const uint8_t[]){IRET}, 1))
+    for (unsigned i = 0; i < 3; i++) {
+        poke(r, TSS, table[i].link, 2);
+        BACK;
+        REFUSED(r, TASK_LINK_TABLE, TS, table[i].error);
+    }
+    poke(r, TSS, T_NEW, 2);
+    BACK; /* available: not one that has called */
+    REFUSED(r, TASK_LINK_TYPE, TS, T_NEW);
+    UNTOUCHED(r);
+    poke(r, TSS, S_DATA, 2);
+    BACK;
+    REFUSED(r, TASK_LINK_TYPE, TS, S_DATA);
+    poke(r, TSS, T_NEW, 2);
+    poke(r, NEW_BUSY, SYS_TSS_BUSY, 1);
+    BACK;
+    REFUSED(r, TASK_TSS_P, NP, T_NEW);
+    poke(r, NEW_BUSY, 0x80 | SYS_TSS_BUSY, 1);
+    BACK;
+    PASSED(r, TASK_LINK_TYPE);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), NEW_IP);
+    ck_assert_uint_eq(type_at(r, OLD_BUSY), SYS_TSS);
+    ring_free(r);
+}
+
+/* ---- refused after the commit: the new task's fault ------------------------------------------------------ */
+
+/* A switch to the task as it has been spoilt: the new one's first instruction is where the fault is. */
+#define SPOILT(r, RULE, vec, error)                                                                \
+    do {                                                                                           \
+        FROM((r), 0, JMP_TO(T_NEW));                                                               \
+        REFUSED(r, RULE, vec, error);                                                              \
+        ck_assert_uint_eq(get((r), RS_REG_TR), T_NEW);                                             \
+        ck_assert_uint_eq(type_at((r), OLD_BUSY), SYS_TSS);                                        \
+        ck_assert_uint_eq(type_at((r), NEW_BUSY), SYS_TSS_BUSY);                                   \
+        ck_assert_uint_eq(old((r), O_IP), CODE + 7);                                               \
+        new_task32((r), 3);                                                                        \
+    } while (0)
+
+BOTH(checks_93_selectors_that_will_not_load_are_the_new_tasks_fault)
+{
+    struct ring *r = world();
+
+    new_task32(r, 3);
+    poke(r, NEW_TSS + O_LDT, T_LDT | 4, 4);
+    SPOILT(r, TASK_LDT_TABLE, TS, T_LDT | 4);
+    poke(r, NEW_TSS + O_LDT, T_END, 4);
+    SPOILT(r, TASK_LDT_TABLE, TS, T_END);
+    poke(r, NEW_TSS + O_LDT, S_DATA, 4);
+    SPOILT(r, TASK_LDT_TYPE, TS, S_DATA);
+    gdt(r, T_X, D_SYSTEM(SYS_LDT, LDT, 0xff) & ~D_P);
+    poke(r, NEW_TSS + O_LDT, T_X, 4);
+    SPOILT(r, TASK_LDT_P, TS, T_X);
+
+    poke(r, SEG_AT(I_CS), 3, 4);
+    SPOILT(r, TASK_CS_TABLE, TS, 0);
+    poke(r, SEG_AT(I_CS), T_END | 3, 4);
+    SPOILT(r, TASK_CS_TABLE, TS, T_END);
+    poke(r, SEG_AT(I_CS), S_DATA3 | 3, 4);
+    SPOILT(r, TASK_CS_TYPE, TS, S_DATA3);
+    poke(r, SEG_AT(I_CS), S_CODE_32 | 3, 4);
+    SPOILT(r, TASK_CS_DPL, TS, S_CODE_32);
+    gdt(r, T_X, D_CODE32 | D_CONFORMING | D_DPL(3));
+    poke(r, SEG_AT(I_CS), T_X | 1, 4);
+    SPOILT(r, TASK_CS_DPL, TS, T_X);
+    gdt(r, T_X, (D_CODE32 | D_DPL(3)) & ~D_P);
+    poke(r, SEG_AT(I_CS), T_X | 3, 4);
+    SPOILT(r, TASK_CS_P, NP, T_X);
+
+    poke(r, SEG_AT(I_SS), 3, 4);
+    SPOILT(r, TASK_SS_TABLE, TS, 0);
+    poke(r, SEG_AT(I_SS), T_END | 3, 4);
+    SPOILT(r, TASK_SS_TABLE, TS, T_END);
+    poke(r, SEG_AT(I_SS), S_CODE3_32 | 3, 4);
+    SPOILT(r, TASK_SS_TYPE, TS, S_CODE3_32);
+    poke(r, SEG_AT(I_SS), S_DATA | 3, 4);
+    SPOILT(r, TASK_SS_DPL, TS, S_DATA);
+    poke(r, SEG_AT(I_SS), S_DATA3, 4); /* by RPL */
+    SPOILT(r, TASK_SS_DPL, TS, S_DATA3);
+    gdt(r, T_X, (D_DATA | D_DPL(3)) & ~D_P);
+    poke(r, SEG_AT(I_SS), T_X | 3, 4);
+    SPOILT(r, TASK_SS_P, SS, T_X);
+
+    poke(r, SEG_AT(I_DS), T_END | 3, 4);
+    SPOILT(r, TASK_DATA_TABLE, TS, T_END);
+    poke(r, SEG_AT(I_ES), T_NEW, 4);
+    SPOILT(r, TASK_DATA_TYPE, TS, T_NEW);
+    poke(r, SEG_AT(I_FS), S_DATA, 4);
+    SPOILT(r, TASK_DATA_DPL, TS, S_DATA);
+    poke(r, SEG_AT(I_GS), T_X, 4);
+    SPOILT(r, TASK_DATA_P, NP, T_X);
+    FROM(r, 0, JMP_TO(T_NEW)); /* unspoilt */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ring_free(r);
+}
+
+BOTH(checks_93_a_fault_after_the_commit_shows_the_new_tasks_state)
+{
+    struct ring *r = world();
+
+    new_task32(r, 3);
+    poke(r, SEG_AT(I_ES), S_DATA, 4);
+    poke(r, NEW_TSS + O_FLAGS, 0x202, 4);
+    FROM(r, 0, CALL_TO(T_NEW));
+    REFUSED(r, TASK_DATA_DPL, TS, S_DATA);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK0 - 24); /* of the new TSS, from level 3 */
+    ck_assert_uint_eq(slot(r, 0), S_DATA);
+    ck_assert_uint_eq(slot(r, 1), NEW_IP);
+    ck_assert_uint_eq(slot(r, 2), S_CODE3_32 | 3);
+    ck_assert_uint_eq(slot(r, 3), 0x202 | RF_NT | RF_RF);
+    ck_assert_uint_eq(slot(r, 4), NEW_STACK);
+    ck_assert_uint_eq(slot(r, 5), S_DATA3 | 3);
+    ck_assert_uint_eq(get(r, RS_REG_ES), S_DATA);
+    ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + I_ES) & ATTR_UNUSABLE, ATTR_UNUSABLE);
+    ck_assert_uint_eq(get(r, RS_REG_CR0) & CR0_TS, CR0_TS);
+    new_task32(r, 3); /* EIP beyond CS's limit: #GP(0), of the new task */
+    gdt(r, T_X, 0x0040fb000000ffffull);
+    poke(r, SEG_AT(I_CS), T_X | 3, 4);
+    FROM(r, 0, JMP_TO(T_NEW));
+    REFUSED(r, LIMIT_FETCH, GP, 0);
+    ck_assert_uint_eq(slot(r, 1), NEW_IP);
+    ck_assert_uint_eq(slot(r, 2), T_X | 3);
+    ring_free(r);
+}
+
+/* ---- 16 bits ---------------------------------------------------------------------------------------------------- */
+
+static void new_task16(struct ring *r)
+{
+    new_task32(r, 0);
+    gdt(r, T_NEW, D_SYSTEM(SYS_TSS16, NEW_TSS, 0x2b));
+    for (unsigned i = 0; i < 0x2c; i += 2) poke(r, NEW_TSS + i, 0, 2);
+    poke(r, NEW_TSS + 0x0e, 0x1000, 2);
+    poke(r, NEW_TSS + 0x10, 0x0202, 2);
+    for (unsigned i = 0; i < 8; i++) poke(r, NEW_TSS + 0x12 + 2 * i, 0x9000 + i, 2);
+    poke(r, NEW_TSS + 0x22, S_DATA, 2);
+    poke(r, NEW_TSS + 0x24, S_CODE_32, 2);
+    poke(r, NEW_TSS + 0x26, T_SS16, 2);
+    poke(r, NEW_TSS + 0x28, S_DATA3, 2);
+    poke(r, 0x1000, 0xcf, 1);
+}
+
+BOTH(checks_94_a_16_bit_tss_loads_words_and_loses_upper_halves)
+{
+    struct ring *r = world();
+
+    new_task16(r);
+    FROM(r, 0, CALL_TO(T_NEW));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), 0x1000);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 0x202 | RF_NT);
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_uint_eq(get(r, RS_REG_RAX + i), 0xffff9000 + i);
+    ck_assert_uint_eq(get(r, RS_REG_ES), S_DATA);
+    ck_assert_uint_eq(get(r, RS_REG_SS), T_SS16);
+    ck_assert_uint_eq(get(r, RS_REG_FS), 0);
+    ck_assert_uint_eq(get(r, RS_REG_GS), 0);
+    ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + I_TR) & 15, SYS_TSS16_BUSY);
+    ck_assert_uint_eq(type_at(r, NEW_BUSY), SYS_TSS16_BUSY);
+    ck_assert_uint_eq(old(r, O_IP), CODE + 7);
+    poke(r, NEW_TSS + 0x2a, 0x7777, 2); /* LDT: not written */
+    go(r, 1);                           /* IRET */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), CODE + 7);
+    ck_assert_uint_eq(peek(r, NEW_TSS + 0x0e, 2), 0x1001);
+    ck_assert_uint_eq(peek(r, NEW_TSS + 0x10, 2), 0x202);
+    for (unsigned i = 0; i < 8; i++) ck_assert_uint_eq(peek(r, NEW_TSS + 0x12 + 2 * i, 2), 0x9000 + i);
+    ck_assert_uint_eq(peek(r, NEW_TSS + 0x26, 2), T_SS16);
+    ck_assert_uint_eq(peek(r, NEW_TSS + 0x2a, 2), 0x7777);
+    ck_assert_uint_eq(type_at(r, NEW_BUSY), SYS_TSS16);
+    ring_free(r);
+}
+
+BOTH(checks_94_the_error_code_has_the_size_of_the_new_tss)
+{
+    struct ring *r = world();
+
+    new_task16(r);
+    poke(r, 0x1000, 0xfeeb, 2);
+    idt_task(r, VEC_GP, T_NEW);
+    at_level(r, 3);
+    reg(r, RS_REG_RAX, T_END);
+    TRY(r, 0x8e, 0xd8);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), 0x1000);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), 0xffff9002);
+    ck_assert_uint_eq(peek(r, 0x9002, 2), T_END);
+    ck_assert_uint_eq(old(r, O_FLAGS), 2 | RF_RF);
+    ring_free(r);
+}
+
+BOTH(checks_94_a_16_bit_task_is_left_for_a_32_bit_one)
+{
+    struct ring *r = world();
+
+    segment(r, I_TR, S_TSS, TSS, 0x29, ATTR_P | SYS_TSS16_BUSY);
+    poke(r, OLD_BUSY, 0x80 | SYS_TSS16_BUSY, 1);
+    poke(r, TSS + 0x2a, 0x5a5a, 2);
+    at_level(r, 0);
+    reg(r, RS_REG_RAX, 0x12345678);
+    reg(r, RS_REG_RFLAGS, 2 | RF_AC);
+    TRY(r, JMP_TO(T_NEW));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), NEW_IP);
+    ck_assert_uint_eq(type_at(r, OLD_BUSY), SYS_TSS16);
+    ck_assert_uint_eq(peek(r, TSS + 0x0e, 2), (CODE + 7) & 0xffff);
+    ck_assert_uint_eq(peek(r, TSS + 0x10, 2), 2);
+    ck_assert_uint_eq(peek(r, TSS + 0x12, 2), 0x5678);
+    ck_assert_uint_eq(peek(r, TSS + 0x24, 2), S_CODE_32);
+    ck_assert_uint_eq(peek(r, TSS + 0x2a, 2), 0x5a5a);
+    ring_free(r);
+}
+
+/* ---- IA-32e mode has none ------------------------------------------------------------------------------------ */
+
+BOTH(checks_70_there_are_no_tasks_in_ia_32e_mode)
+{
+    struct ring *r = ring_new(false);
+
+    gdt(r, S_FREE, D_SYSTEM(SYS_TSS, NEW_TSS, 0x67));
+    poke(r, DATA, (uint64_t)S_FREE << 32, 8);
+    at_level(r, 0);
+    reg(r, RS_REG_RAX, DATA);
+    TRY(r, 0xff, 0x28);
+    REFUSED(r, CS_TYPE, GP, S_FREE);
+    task_gate(r, S_FREE, S_TSS, 3);
+    at_level(r, 0);
+    reg(r, RS_REG_RAX, DATA);
+    TRY(r, 0xff, 0x18);
+    REFUSED(r, CS_TYPE, GP, S_FREE);
+    idt(r, 0x80, S_TSS, 0, SYS_TASK, 3, 0);
+    at_level(r, 0);
+    TRY(r, INT(0x80));
+    REFUSED(r, IDT_TYPE, GP, 0x80 * 8 + 2);
+    at_level(r, 0);
+    reg(r, RS_REG_RFLAGS, 2 | RF_NT);
+    TRY(r, 0x48, 0xcf);
+    REFUSED(r, IRET_NT, GP, 0);
+    ring_free(r);
+}
+
+RUN_TESTS("tasks", checks_93_a_jump_to_a_tss_saves_the_old_task_and_loads_the_new_one,
+          checks_93_a_call_nests_and_iret_returns,
+          checks_93_ldt_and_local_selectors_come_from_the_new_task,
+          checks_93_the_t_flag_traps_before_the_first_instruction_and_local_breakpoints_go,
+          checks_94_int_n_and_an_exception_through_a_task_gate,
+          checks_94_errors_on_the_way_into_an_events_task_carry_ext,
+          checks_93_int_n_is_judged_by_the_dpl_of_its_task_gate,
+          checks_93_the_tss_is_judged_before_anything_is_saved,
+          checks_70_iret_from_a_nested_task_judges_the_link_as_ts,
+          checks_93_selectors_that_will_not_load_are_the_new_tasks_fault,
+          checks_93_a_fault_after_the_commit_shows_the_new_tasks_state,
+          checks_94_a_16_bit_tss_loads_words_and_loses_upper_halves,
+          checks_94_the_error_code_has_the_size_of_the_new_tss,
+          checks_94_a_16_bit_task_is_left_for_a_32_bit_one,
+          checks_70_there_are_no_tasks_in_ia_32e_mode)
