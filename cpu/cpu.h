@@ -216,9 +216,24 @@ enum feature {
 #undef FEATURE
     FEAT_COUNT
 };
+/* Where makers differ without a CPUID bit (arch/behaviours.def). */
+enum behaviour {
+#define BEHAVIOUR(id, ...) BEHAVE_##id,
+#include "arch/behaviours.def"
+#undef BEHAVIOUR
+    BEHAVE_COUNT
+};
+enum cpu_maker {
+#define MAKER(id, word) MAKER_##id,
+#include "arch/cpus.def"
+#undef MAKER
+    MAKER_COUNT
+};
 struct features {
     bool on[FEAT_COUNT];
     uint8_t maxphyaddr, linear_bits;
+    uint8_t maker, family, number, stepping; /* enum cpu_maker; the model's number */
+    uint32_t behaves; /* 1 << enum behaviour */
     char model[32];
     char vendor[13];
     uint32_t signature; /* CPUID.1:EAX */
@@ -226,6 +241,8 @@ struct features {
     const struct mmu_geometry *geometry;
 };
 static inline bool cpu_has(const struct cpu *c, enum feature f) { return c->features->on[f]; }
+static inline bool features_do(const struct features *f, enum behaviour b) { return f->behaves >> b & 1; }
+static inline bool cpu_does(const struct cpu *c, enum behaviour b) { return features_do(c->features, b); }
 /** Parse "MODEL[,+feat,-feat...]"; false with one line in error. */
 bool features_parse(struct features *f, const char *spec, char *error, size_t error_size);
 

@@ -21,6 +21,9 @@ const struct feature_row *feature_row(enum feature f);
 /** Names of the models by index, NULL past the end. */
 const char *features_model(unsigned index, const char **description);
 
+/** What a behaviour is called, and what a processor does that has it. */
+const char *features_behaviour(enum behaviour b, const char **text);
+
 /** The CR4 bits that may be 1. Pure. */
 uint64_t features_cr4(const struct features *f);
 /** Those of them that belong to features switched on but not implemented: setting one is a gap. */

@@ -396,6 +396,33 @@ bool rs_cpu_feature(const char *model, unsigned index, const char **name, bool *
     return true;
 }
 
+bool rs_cpu_identity(const char *model, struct rs_cpu_identity *out)
+{
+    struct features f;
+    char error[160];
+
+    if (!out || !features_parse(&f, model ? model : "x86-64-v3", error, sizeof error)) return false;
+    *out = (struct rs_cpu_identity){.family = f.family,
+                                    .model = f.number,
+                                    .stepping = f.stepping,
+                                    .maxphyaddr = f.maxphyaddr,
+                                    .signature = f.signature};
+    memcpy(out->vendor, f.vendor, sizeof out->vendor);
+    memcpy(out->brand, f.brand, sizeof out->brand);
+    return true;
+}
+
+bool rs_cpu_behaviour(const char *model, unsigned index, const char **name, const char **statement, bool *on)
+{
+    struct features f;
+    char error[160];
+
+    if (index >= BEHAVE_COUNT || !features_parse(&f, model ? model : "x86-64-v3", error, sizeof error)) return false;
+    if (name) *name = features_behaviour((enum behaviour)index, statement);
+    if (on) *on = features_do(&f, (enum behaviour)index);
+    return true;
+}
+
 /* Everything that can give exit status 10: instructions that the default model promises, situations,
  * features that a model may be given and that have no handlers. */
 const char *rs_gap(unsigned index)

@@ -98,15 +98,49 @@ static void features(const char *model)
     if (column) printf("\n");
 }
 
+static void identity(const char *model)
+{
+    struct rs_cpu_identity id;
+    const char *name, *statement;
+    bool on;
+
+    if (!rs_cpu_identity(model, &id)) return;
+    printf("  %s family %u model %u stepping %u (%08x), %u physical address bits%s%s\n", id.vendor, id.family, id.model,
+           id.stepping, id.signature, id.maxphyaddr, *id.brand ? ", " : "", id.brand);
+    for (unsigned i = 0; rs_cpu_behaviour(model, i, &name, &statement, &on); i++)
+        if (on) printf("  %-19s %s\n", name, statement);
+}
+
+static json_t *names_json(const char *model, bool (*get)(const char *, unsigned, const char **, bool *))
+{
+    json_t *list = json_array();
+    const char *name;
+    bool on;
+
+    for (unsigned i = 0; get(model, i, &name, &on); i++)
+        if (on) json_array_append_new(list, json_string(name));
+    return list;
+}
+
+static bool get_feature(const char *model, unsigned i, const char **name, bool *on)
+{
+    return rs_cpu_feature(model, i, name, on, NULL);
+}
+
+static bool get_behaviour(const char *model, unsigned i, const char **name, bool *on)
+{
+    return rs_cpu_behaviour(model, i, name, NULL, on);
+}
+
 static json_t *cpu_json(const char *model, const char *description)
 {
-    json_t *on_list = json_array();
-    const char *name;
-    bool on, gap;
+    struct rs_cpu_identity id;
 
-    for (unsigned i = 0; rs_cpu_feature(model, i, &name, &on, &gap); i++)
-        if (on) json_array_append_new(on_list, json_string(name));
-    return json_pack("{s:s, s:s, s:o}", "name", model, "description", description, "features", on_list);
+    if (!rs_cpu_identity(model, &id)) return NULL;
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:o, s:o}", "name", model, "description", description,
+                     "vendor", id.vendor, "brand", id.brand, "family", id.family, "model", id.model, "stepping",
+                     id.stepping, "maxphyaddr", id.maxphyaddr, "features", names_json(model, get_feature),
+                     "behaviours", names_json(model, get_behaviour));
 }
 
 static int gaps(void)
@@ -160,8 +194,10 @@ int verb_cpus(const struct settings *s)
             json_array_append_new(list, cpu_json(model, description));
             continue;
         }
-        printf("%-12s %s\n", model, description);
-        if (s->words.count) features(model);
+        printf("%-15s %s\n", model, description);
+        if (!s->words.count) continue;
+        identity(model);
+        features(model);
     }
     return s->json ? dump(list) : EXIT_DONE;
 }

@@ -367,6 +367,16 @@ RS_API bool rs_event_info(unsigned kind, struct rs_event_info *out);
 RS_API const char *rs_cpu_model(unsigned index, const char **description);
 /** Features of a model one by one: name, whether it is on, whether it is a gap if switched on. */
 RS_API bool rs_cpu_feature(const char *model, unsigned index, const char **name, bool *on, bool *gap);
+/** What CPUID says of a model (with or without switches); false if there is no such model. */
+struct rs_cpu_identity {
+    char vendor[13], brand[49];
+    uint8_t family, model, stepping, maxphyaddr;
+    uint32_t signature; /**< CPUID.1:EAX */
+};
+RS_API bool rs_cpu_identity(const char *model, struct rs_cpu_identity *out);
+/** Where a model's maker differs from others though no CPUID bit says so, one by one: name, what a processor
+ *  does that has it, whether this one has. False past the end or if there is no such model. */
+RS_API bool rs_cpu_behaviour(const char *model, unsigned index, const char **name, const char **statement, bool *on);
 /** Instruction forms or features known but without a handler, by index; NULL past the end. */
 RS_API const char *rs_gap(unsigned index);
 RS_API const char *rs_cost_profile(unsigned index, const char **description);

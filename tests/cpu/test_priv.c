@@ -319,7 +319,9 @@ START_TEST(features_switch_on_and_off_by_name)
     ck_assert(features_parse(&f, "max,+lzcnt,+pku", error, sizeof error));
     ck_assert_uint_eq(features_cr4_gaps(&f), CR4_PKE);
     ck_assert(!features_parse(&f, "i8086", error, sizeof error));
-    ck_assert_str_eq(error, "unknown CPU model \"i8086\"");
+    ck_assert_str_eq(error, "unknown CPU model \"i8086\" (`ringside cpus` lists them)");
+    ck_assert(!features_parse(&f, "Haswall,+nx", error, sizeof error));
+    ck_assert_str_eq(error, "unknown CPU model \"Haswall\": did you mean haswell? (`ringside cpus` lists them)");
     ck_assert(!features_parse(&f, "max,+warp", error, sizeof error));
     ck_assert_str_eq(error, "unknown CPU feature \"warp\"");
     ck_assert(!features_parse(&f, "max,smap", error, sizeof error));
