@@ -70,52 +70,51 @@ static void add_paging_inputs(struct line *l, const struct rs_event *e)
     line_add(l, ", CPL %u", e->cpl);
 }
 
-/* Linear-address rules have the access's size, the address width or the limit for input. */
-static void add_linear_inputs(struct line *l, const struct rs_event *e)
+/* One input under its name of rule_facts.def: "table's limit 0x7f". The line itself shows the CPL. */
+static bool add_named(struct line *l, bool comma, const char *name, uint64_t value)
 {
-    uint64_t a = e->w[1], b = e->w[2];
+    static const char *const decimal[] = {"CPL", "IOPL", "bytes", "width", "number", "type"};
 
-    switch (e->rule) {
-    case RS_RULE_CANON_MEM:
-    case RS_RULE_CANON_STACK: line_add(l, D64 " bytes, " D64 "-bit addresses", a, b); break;
-    case RS_RULE_CANON_FETCH: line_add(l, D64 "-bit addresses", a); break;
-    case RS_RULE_LIMIT_FETCH: line_add(l, "limit " X64, a); break;
-    case RS_RULE_ALIGN_AC:
-    case RS_RULE_ALIGN_SSE: line_add(l, D64 " bytes", a); break;
-    default: line_add(l, "inputs " X64 " " X64, a, b); break;
+    if (!*name || strcmp(name, "CPL") == 0) return false;
+    if (strncmp(name, "the ", 4) == 0) name += 4;
+    line_add(l, comma ? ", %s " : "%s ", name);
+    for (size_t i = 0; i < sizeof decimal / sizeof *decimal; i++) {
+        if (!strstr(name, decimal[i])) continue;
+        line_add(l, D64, value);
+        return true;
     }
+    line_add(l, X64, value);
+    return true;
 }
 
-/* in1 of an instruction rule is the CPL, which every line shows; in2 the control bits that decide. */
-static void add_insn_inputs(struct line *l, const struct rs_event *e)
+static void add_named_inputs(struct line *l, const struct rs_event *e)
 {
-    if (e->rule == RS_RULE_INSN_CLI_IOPL) line_add(l, "IOPL " D64, e->w[2]);
-    else if (e->w[2]) line_add(l, "control bits " X64, e->w[2]);
-    else line_add(l, "here");
+    struct rs_rule_detail d = {.in1 = "", .in2 = ""};
+
+    (void)rs_rule_detail(e->rule, &d);
+    bool first = add_named(l, false, d.in1, e->w[1]);
+    bool second = add_named(l, first, d.in2, e->w[2]);
+
+    if (!first && !second) line_add(l, "here");
 }
 
-/* How the other areas pack in1 and in2: rules.def. */
+/* How the areas pack in1 and in2: arch/rule_facts.def. */
 static void add_inputs(struct line *l, const struct rs_event *e, unsigned subject)
 {
     uint64_t a = e->w[1], b = e->w[2];
 
-    switch ((enum rule_subject)subject) {
-    case RULE_SUB_CR: line_add(l, "new " X64 ", old " X64, a, b); break;
-    case RULE_SUB_MSR: line_add(l, "value " X64 ", against " X64, a, b); break;
-    case RULE_SUB_PORT:
+    if (e->rule == RS_RULE_NULL_DATA || e->rule == RS_RULE_NULL_STACK) {
+        line_add(l, "%s", name_segment((unsigned)a));
+    } else if (subject == RULE_SUB_CR) {
+        line_add(l, "new " X64 ", old " X64, a, b);
+    } else if (subject == RULE_SUB_PORT) {
         line_add(l, "%u byte%s, IOPL %u, map base " X64 " bits " X64, (unsigned)(a >> 16 & 0xff),
                  (a >> 16 & 0xff) == 1 ? "" : "s", (unsigned)(a >> 8 & 0xff), b >> 16, b & 0xffff);
-        break;
-    case RULE_SUB_VECTOR:
-        if (e->rule == RS_RULE_IDT_LIMIT) line_add(l, "IDT limit " X64, b);
-        else line_add(l, "type %u, DPL %u, P=%u", (unsigned)(a & 0xff), (unsigned)(a >> 8 & 0xff),
-                      (unsigned)(a >> 16 & 1));
-        break;
-    case RULE_SUB_SELECTOR: line_add(l, "attributes " X64, a); break;
-    case RULE_SUB_LINEAR: add_linear_inputs(l, e); break;
-    case RULE_SUB_INSN: add_insn_inputs(l, e); break;
-    case RULE_SUB_NOTHING:
-    default: line_add(l, "inputs " X64 " " X64, a, b); break;
+    } else if (subject == RULE_SUB_VECTOR && e->rule != RS_RULE_IDT_LIMIT) {
+        line_add(l, "type %u, DPL %u, P=%u", (unsigned)(a & 0xff), (unsigned)(a >> 8 & 0xff),
+                 (unsigned)(a >> 16 & 1));
+    } else {
+        add_named_inputs(l, e);
     }
     line_add(l, ", CPL %u", e->cpl);
 }

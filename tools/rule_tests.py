@@ -55,8 +55,9 @@ def built(build):
     return all(program(build, s).exists() for s in sources())
 
 
-def listen(build):
-    """{(rule, verdict): {"tests/cpu/FILE:TEST"}} of everything that the programs see."""
+def listen(build, lines=None):
+    """{(rule, verdict): {"tests/cpu/FILE:TEST"}} of everything that the programs see; the log's lines
+    of what they saw (text and JSON) are added to `lines`."""
     seen = collections.defaultdict(set)
     for source in sources():
         with tempfile.NamedTemporaryFile("r") as told:
@@ -65,6 +66,10 @@ def listen(build):
             if done.returncode:
                 raise Broken("%s\n%s fails when passed checks are listened to" % (done.stdout, source.stem))
             for line in told.read().splitlines():
+                if line.startswith(("cycle ", "{")):
+                    if lines is not None:
+                        lines.append(line)
+                    continue
                 rule, verdict, test = line.split()
                 seen[rule, verdict].add("%s:%s" % (source.relative_to(ROOT), test))
     return seen

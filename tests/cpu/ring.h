@@ -7,7 +7,8 @@
  *   HANDLER + 16 v  handler of v: JMP to itself            DATA  operands
  *
  * With RS_RULES_SEEN=FILE in the environment passed checks are listened to as well, and each program
- * appends "RULE passed TEST" and "RULE refused TEST" lines to FILE: tools/rule_tests.py reads them.
+ * appends "RULE passed TEST" and "RULE refused TEST" lines to FILE, and how the log tells the first such
+ * CHECK, as text and as JSON: tools/rule_tests.py and tests/tools/rules_both_ways.py read them.
  */
 #ifndef TESTS_CPU_RING_H
 #define TESTS_CPU_RING_H
@@ -80,17 +81,32 @@ struct ring {
     struct rs_event cross;
 };
 
+/* How the log tells a check. */
+static inline void ring_line(rs_machine *m, const struct rs_event *e)
+{
+    FILE *f = fopen(getenv("RS_RULES_SEEN"), "a");
+    char line[2048];
+
+    ck_assert_ptr_nonnull(f);
+    for (unsigned format = RS_LOG_TEXT; format <= RS_LOG_JSONL; format++) {
+        size_t n = rs_event_format(m, e, (enum rs_log_format)format, line, sizeof line);
+        ck_assert_uint_lt(n, sizeof line - 1);
+        fwrite(line, 1, n, f);
+    }
+    fclose(f);
+}
+
 static inline bool ring_listen(void *ctx, rs_machine *m, const struct rs_event *e)
 {
     struct ring *r = ctx;
 
-    (void)m;
     if (e->kind == RS_EV_FAULT) {
         r->faults++;
         r->fault_vector = (unsigned)e->w[0];
         r->fault_error = e->w[1];
     }
     if (e->kind == RS_EV_CHECK) {
+        if (r->hears && !r->seen[e->rule][e->verdict != 0]) ring_line(m, e);
         r->seen[e->rule][e->verdict != 0] = true;
         if (!e->verdict) r->passed[e->rule] = true;
         if (e->verdict && r->rule == RS_RULE_NONE) r->rule = e->rule;
