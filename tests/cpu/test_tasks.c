@@ -385,6 +385,104 @@ BOTH(checks_70_iret_from_a_nested_task_judges_the_link_as_ts)
     ring_free(r);
 }
 
+/* The local APIC at its reset address: software-enabled, then a self-interrupt. */
+#define SELF(vector)                                                                               \
+    0xc7, 0x05, 0xf0, 0, 0xe0, 0xfe, 0xff, 0x01, 0, 0, 0xc7, 0x05, 0, 0x03, 0xe0, 0xfe, (vector),  \
+        0x40, 0x04, 0, 0xfb, 0xf4
+
+BOTH(checks_94_an_interrupt_finds_its_task_and_its_refusals_say_ext)
+{
+    struct ring *r = world();
+
+    idt_task(r, 0x60, T_NEW);
+    at_level(r, 0);
+    ck_assert_int_eq(rs_phys_write(r->m, CODE, (const uint8_t[]){SELF(0x60)}, 22), RS_OK);
+    go(r, 4); /* two MOVs, STI, HLT */
+    ALLOWED(r);
+    go(r, 1); /* the new task's JMP to itself */
+    ck_assert_uint_eq(get(r, RS_REG_TR), T_NEW);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), NEW_IP);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), NEW_STACK);
+    ck_assert_uint_eq(old(r, O_IP), CODE + 22); /* after HLT */
+    ck_assert_uint_eq(old(r, O_FLAGS), 2 | RF_IF);
+    ring_free(r);
+    r = world();
+    idt_task(r, 0x60, S_TSS); /* busy */
+    at_level(r, 0);
+    ck_assert_int_eq(rs_phys_write(r->m, CODE, (const uint8_t[]){SELF(0x60)}, 22), RS_OK);
+    go(r, 5);
+    REFUSED(r, TASK_TSS_TYPE, GP, S_TSS | 1);
+    ring_free(r);
+}
+
+BOTH(checks_93_a_virtual_8086_task_has_segments_of_64_kib_and_level_3)
+{
+    struct ring *r = world();
+
+    for (unsigned i = 0; i < 6; i++) poke(r, SEG_AT(i), 0x1000 + i, 4); /* no descriptors are read */
+    poke(r, NEW_TSS + O_FLAGS, RF_VM | RF_IF | 0x3002, 4);
+    poke(r, NEW_TSS + O_IP, 0x1234, 4);
+    FROM(r, 0, CALL_TO(T_NEW));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), 0x1234);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), RF_VM | RF_IF | 0x3002 | RF_NT);
+    for (unsigned i = 0; i < 6; i++) {
+        ck_assert_uint_eq(get(r, RS_REG_ES + i), 0x1000 + i);
+        ck_assert_uint_eq(get(r, RS_REG_ES_BASE + i), 0x10000 + 16 * i);
+        ck_assert_uint_eq(get(r, RS_REG_ES_LIMIT + i), 0xffff);
+        ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + i) & (ATTR_P | ATTR_DPL | ATTR_DB), ATTR_P | ATTR_DPL);
+    }
+    new_task32(r, 0); /* IP beyond 64 KiB: #GP(0) of the new task, before its first instruction */
+    poke(r, NEW_TSS + O_FLAGS, RF_VM | 2, 4);
+    poke(r, NEW_TSS + O_IP, 0x10000, 4);
+    FROM(r, 0, JMP_TO(T_NEW));
+    ck_assert_uint_eq(r->rule, RS_RULE_LIMIT_FETCH);
+    ck_assert_uint_eq(r->fault_vector, VEC_GP);
+    ck_assert_uint_eq(get(r, RS_REG_TR), T_NEW);
+    ring_free(r);
+}
+
+BOTH(checks_70_a_task_linked_to_itself_returns_to_itself)
+{
+    struct ring *r = world();
+
+    poke(r, TSS, S_TSS, 2);
+    BACK;
+    ALLOWED(r); /* saved, its busy bit cleared, loaded again */
+    ck_assert_uint_eq(get(r, RS_REG_RIP), CODE + 1);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 2);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK1);
+    ck_assert_uint_eq(get(r, RS_REG_TR), S_TSS);
+    ck_assert_uint_eq(type_at(r, OLD_BUSY), SYS_TSS);
+    ring_free(r);
+}
+
+BOTH(checks_93_nested_tasks_of_three_levels_unwind)
+{
+    struct ring *r = world();
+    enum { THIRD = 0x215000 };
+
+    gdt(r, T_X, D_SYSTEM(SYS_TSS, THIRD, 0x67));
+    for (unsigned i = 0; i < 0x68; i += 4) poke(r, THIRD + i, peek(r, NEW_TSS + i, 4), 4);
+    poke(r, THIRD + O_IP, NEW_IP + 0x100, 4);
+    FROM(r, 0, CALL_TO(T_NEW));
+    TRY(r, CALL_TO(T_X));
+    ALLOWED(r);
+    ck_assert_uint_eq(peek(r, THIRD, 2), T_NEW);
+    ck_assert_uint_eq(peek(r, NEW_TSS + O_FLAGS, 4), 2 | RF_NT); /* CALL saves NT as it is */
+    TRY(r, IRET);
+    ck_assert_uint_eq(get(r, RS_REG_TR), T_NEW);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), NEW_IP + 7);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 2 | RF_NT);
+    TRY(r, IRET);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_TR), S_TSS);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), CODE + 7);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 2);
+    ring_free(r);
+}
+
 /* ---- refused after the commit: the new task's fault ------------------------------------------------------ */
 
 /* A switch to the task as it has been spoilt: the new one's first instruction is where the fault is. */
@@ -612,6 +710,10 @@ RUN_TESTS("tasks", checks_93_a_jump_to_a_tss_saves_the_old_task_and_loads_the_ne
           checks_70_iret_from_a_nested_task_judges_the_link_as_ts,
           checks_93_selectors_that_will_not_load_are_the_new_tasks_fault,
           checks_93_a_fault_after_the_commit_shows_the_new_tasks_state,
+          checks_94_an_interrupt_finds_its_task_and_its_refusals_say_ext,
+          checks_93_a_virtual_8086_task_has_segments_of_64_kib_and_level_3,
+          checks_70_a_task_linked_to_itself_returns_to_itself,
+          checks_93_nested_tasks_of_three_levels_unwind,
           checks_94_a_16_bit_tss_loads_words_and_loses_upper_halves,
           checks_94_the_error_code_has_the_size_of_the_new_tss,
           checks_94_a_16_bit_task_is_left_for_a_32_bit_one,
