@@ -3,7 +3,7 @@
  * RAM or bus. Every load and store that the inline path of mem.h cannot serve ends here.
  *
  * An access that crosses a page has both halves translated and judged before either is made.
- * Manual: SDM 3A "Limit Checking", "Type Checking", "Alignment Check Exception (#AC)"; SDM 1
+ * Manual: SDM 3A "Limit Checking", "Type Checking", "Interrupt 17-Alignment Check Exception (#AC)"; SDM 1
  * "Canonical Addressing"; SDM 3A "Access Rights".
  */
 #include "cpu/mem.h"
