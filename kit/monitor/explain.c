@@ -65,6 +65,19 @@ static void say_rule(struct monitor *mon, const struct rs_rule_info *rule)
         rule->fault, rule->error, rule->subject, rule->manual);
 }
 
+static void say_detail(struct monitor *mon, unsigned id)
+{
+    struct rs_rule_detail d;
+
+    if (!rs_rule_detail(id, &d)) return;
+    if (*d.edition) say(mon, "  edition: %s\n", d.edition);
+    if (*d.features) say(mon, "  hangs on the features: %s\n", d.features);
+    if (*d.in1) say(mon, "  in1 of its checks: %s\n", d.in1);
+    if (*d.in2) say(mon, "  in2 of its checks: %s\n", d.in2);
+    if (*d.test_passed) say(mon, "  seen to pass by %s\n", d.test_passed);
+    if (*d.test_refused) say(mon, "  seen to refuse by %s\n", d.test_refused);
+}
+
 /* A paging refusal can be asked again, from the tables as they are now. */
 static void say_again(struct monitor *mon, const struct rs_event *ev, const struct rs_rule_info *rule)
 {
@@ -129,6 +142,7 @@ bool command_rule(struct monitor *mon, unsigned argc, char **argv)
     for (unsigned id = 1; rs_rule_info(id, &rule); id++) {
         if (strcasecmp(rule.name, argv[0]) != 0) continue;
         say_rule(mon, &rule);
+        say_detail(mon, id);
         return true;
     }
     return complain(mon, "no rule '%s' (ringside rules lists them)", argv[0]);

@@ -44,7 +44,7 @@ with tempfile.TemporaryDirectory() as folder:
            "CANON_MEM")
     expect("refusal and why", session("refusal", "why", "events 3"), 0, "PG_P", "manual: SDM 3A", "#PF", "caused further refusals")
     expect("crossing to the end", session("crossing", "hash", "ledger"), 0, "triple-fault", "at instruction 21", "cycles")
-    expect("rule, symbol, help", session("rule PG_NX", "symbol 0x5", "help", "help walk"), 0, "PG_NX refuses", "0x5", "walk, w")
+    expect("rule, symbol, help", session("rule PG_NX", "symbol 0x5", "help", "help walk"), 0, "PG_NX refuses", "hangs on the features: nx", "seen to refuse by tests/cpu/", "0x5", "walk, w")
     expect("a guest that has ended stays ended", session("crossing", "step", "regs"), 1, "the guest has ended (triple-fault)",
            "cpl 0")
     expect("quit leaves", session("quit", "bogus"), 0)
