@@ -100,6 +100,8 @@ static void refuse(struct cpu *c, enum rs_rule rule, uint32_t error)
 bool check_report(struct cpu *c, enum rs_rule rule, bool ok, uint64_t subject, uint64_t in1,
                   uint64_t in2, uint32_t error)
 {
+    /* an instruction is its address, whoever asks */
+    if (rule_rows[rule].subject == RULE_SUB_INSN) subject = cpu_rip(c);
     if (ok) {
         if (c->observe_checks && ev_wanted(c, RS_EV_CHECK))
             ev_emit_rule(c, RS_EV_CHECK, 0, rule, 0, subject, in1, in2, 0);
