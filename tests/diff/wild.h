@@ -360,7 +360,7 @@ static inline void put_control(struct code *k, struct dice *d)
     }
     put_n(k, PICK(d, values) ^ (once_in(d, 4) ? 1u << below(d, 32) : 0), 4);
     put_n(k, 0x220f, 2);
-    put(k, 0xc0 | PICK(d, ((const uint8_t[]){0, 0, 3, 4})) << 3);
+    put(k, 0xc0u | (unsigned)PICK(d, ((const uint8_t[]){0, 0, 3, 4})) << 3);
 }
 
 static inline void put_far(struct code *k, struct dice *d)
