@@ -205,6 +205,40 @@ BOTH(checks_93_the_t_flag_traps_before_the_first_instruction_and_local_breakpoin
     ring_free(r);
 }
 
+BOTH(checks_93_reserved_halves_and_other_bits_of_descriptors_stay)
+{
+    struct ring *r = world();
+    uint64_t avl = 1ull << 52;
+
+    gdt(r, S_TSS, D_SYSTEM(SYS_TSS_BUSY, TSS, 0x67) | avl);
+    gdt(r, T_NEW, D_SYSTEM(SYS_TSS, NEW_TSS, 0x67) | avl);
+    segment(r, I_TR, S_TSS | 3, TSS, 0x67, ATTR_P | SYS_TSS_BUSY | ATTR_AVL); /* by LTR with RPL 3 */
+    reg(r, RS_REG_GDTR_LIMIT, T_NEW + 7);
+    for (unsigned i = 0; i < 6; i++) poke(r, SEG_AT(i) + 2, 0x7700 + i, 2);
+    for (unsigned i = 0; i < 6; i++) poke(r, TSS + O_SEG + 4 * i, 0x5a5a5a5a, 4);
+    poke(r, NEW_TSS, 0x5a5a5a5a, 4);
+    poke(r, NEW_TSS + O_LDT + 2, 0x6666, 2);
+    poke(r, NEW_TSS + O_T, 0xfffe, 2);
+    poke(r, NEW_TSS + O_FLAGS, 0xffc08028, 4); /* what EFLAGS does not have */
+    segment(r, I_FS, S_DATA3, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 3 | ATTR_DB | 3u << 5);
+    segment(r, I_GS, S_DATA3 | 1, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 3 | ATTR_DB | 3u << 5);
+    FROM(r, 0, CALL_TO(T_NEW));
+    ALLOWED(r);
+    static const unsigned want[] = {S_DATA3 | 3, S_CODE_32, S_DATA, S_DATA3 | 3, S_DATA3, S_DATA3 | 1};
+    for (unsigned i = 0; i < 6; i++) ck_assert_uint_eq(old(r, O_SEG + 4 * i), 0x5a5a0000 | want[i]);
+    ck_assert_uint_eq(peek(r, NEW_TSS, 4), 0x5a5a0000 | S_TSS | 3);
+    ck_assert_uint_eq(peek(r, GDT + T_NEW, 8), D_SYSTEM(SYS_TSS_BUSY, NEW_TSS, 0x67) | avl);
+    ck_assert_uint_eq(get(r, RS_REG_LDTR), 0);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 2 | RF_NT);
+    TRY(r, IRET);
+    ALLOWED(r);
+    ck_assert_uint_eq(peek(r, GDT + T_NEW, 8), D_SYSTEM(SYS_TSS, NEW_TSS, 0x67) | avl);
+    ck_assert_uint_eq(get(r, RS_REG_TR), S_TSS | 3);
+    FROM(r, 0, JMP_TO(T_NEW));
+    ck_assert_uint_eq(peek(r, GDT + S_TSS, 8), D_SYSTEM(SYS_TSS, TSS, 0x67) | avl);
+    ring_free(r);
+}
+
 /* ---- events ------------------------------------------------------------------------------------------------ */
 
 BOTH(checks_94_int_n_and_an_exception_through_a_task_gate)
@@ -508,6 +542,8 @@ BOTH(checks_93_selectors_that_will_not_load_are_the_new_tasks_fault)
     SPOILT(r, TASK_LDT_TABLE, TS, T_END);
     poke(r, NEW_TSS + O_LDT, S_DATA, 4);
     SPOILT(r, TASK_LDT_TYPE, TS, S_DATA);
+    poke(r, NEW_TSS + O_LDT, S_TSS, 4);
+    SPOILT(r, TASK_LDT_TYPE, TS, S_TSS);
     gdt(r, T_X, D_SYSTEM(SYS_LDT, LDT, 0xff) & ~D_P);
     poke(r, NEW_TSS + O_LDT, T_X, 4);
     SPOILT(r, TASK_LDT_P, TS, T_X);
@@ -549,9 +585,18 @@ BOTH(checks_93_selectors_that_will_not_load_are_the_new_tasks_fault)
     SPOILT(r, TASK_DATA_DPL, TS, S_DATA);
     poke(r, SEG_AT(I_GS), T_X, 4);
     SPOILT(r, TASK_DATA_P, NP, T_X);
-    FROM(r, 0, JMP_TO(T_NEW)); /* unspoilt */
+    gdt(r, T_X, D_CODE32 | D_CONFORMING | D_DPL(2)); /* conforming code serves RPL and CPL of 2 and more */
+    poke(r, SEG_AT(I_CS), T_X | 3, 4);
+    poke(r, SEG_AT(I_GS), T_X, 4);
+    FROM(r, 0, JMP_TO(T_NEW));
     ALLOWED(r);
     ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(get(r, RS_REG_CS), T_X | 3);
+    ck_assert_uint_eq(get(r, RS_REG_GS), T_X);
+    new_task32(r, 0);
+    poke(r, SEG_AT(I_CS), T_CONF, 4);
+    FROM(r, 0, JMP_TO(T_NEW));
+    ALLOWED(r);
     ring_free(r);
 }
 
@@ -703,6 +748,7 @@ RUN_TESTS("tasks", checks_93_a_jump_to_a_tss_saves_the_old_task_and_loads_the_ne
           checks_93_a_call_nests_and_iret_returns,
           checks_93_ldt_and_local_selectors_come_from_the_new_task,
           checks_93_the_t_flag_traps_before_the_first_instruction_and_local_breakpoints_go,
+          checks_93_reserved_halves_and_other_bits_of_descriptors_stay,
           checks_94_int_n_and_an_exception_through_a_task_gate,
           checks_94_errors_on_the_way_into_an_events_task_carry_ext,
           checks_93_int_n_is_judged_by_the_dpl_of_its_task_gate,
