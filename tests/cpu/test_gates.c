@@ -411,6 +411,124 @@ BOTH(a_far_call_near_the_bottom_of_a_16_bit_stack_wraps_between_its_two_pushes)
     ring_free(r);
 }
 
+/* ---- the way back ----------------------------------------------------------------------------------- */
+
+/* Words of n bytes at the top of level 0's stack, the first the lowest. */
+static void stack_words(struct ring *r, unsigned n, unsigned count, const uint32_t *words)
+{
+    at_level(r, 0);
+    reg(r, RS_REG_RSP, STACK1 - 64);
+    for (unsigned i = 0; i < count; i++) poke(r, STACK1 - 64 + n * i, words[i], n);
+}
+#define RETURN(r, n, bytes, ...)                                                                   \
+    do {                                                                                           \
+        const uint32_t w_[] = {__VA_ARGS__};                                                       \
+        stack_words((r), (n), sizeof w_ / 4, w_);                                                  \
+        try_now((r), (const uint8_t[]){bytes}, sizeof((const uint8_t[]){bytes}));                  \
+    } while (0)
+#define RETF 0xcb
+#define IRETD 0xcf
+#define RETFW 0x66, 0xcb
+/* A refused return leaves ESP: the handler's frame lies right under it. */
+#define STAYED(r) ck_assert_uint_eq(get((r), RS_REG_RSP), STACK1 - 64 - 16)
+
+BOTH(checks_51_a_32_bit_far_return_judges_cs_then_ss_then_the_target)
+{
+    struct ring *r = world();
+    uint32_t cs3 = S_CODE3_32 | 3, ss3 = S_DATA3 | 3;
+
+    RETURN(r, 4, RETF, TARGET, 2, 0, 0);
+    REFUSED(r, CS_NULL, GP, 0);
+    RETURN(r, 4, RETF, TARGET, G_END | 3, 0, 0);
+    REFUSED(r, SEG_TABLE, GP, G_END);
+    RETURN(r, 4, RETF, TARGET, ss3, 0, 0);
+    REFUSED(r, CS_TYPE, GP, S_DATA3);
+    RETURN(r, 4, RETF, TARGET, S_CODE_32 | 3, 0, 0);
+    REFUSED(r, CS_RETURN_DPL, GP, S_CODE_32);
+    gdt(r, G_X, (D_CODE32 | D_DPL(3)) & ~D_P);
+    RETURN(r, 4, RETF, TARGET, G_X | 3, 0, 0);
+    REFUSED(r, CS_P, NP, G_X);
+    gdt(r, G_X, 0x0040fb0000000fffull); /* TARGET lies beyond its limit, all the same SS comes first */
+    RETURN(r, 4, RETF, TARGET, G_X | 3, STACK3, 0);
+    REFUSED(r, SS_NULL, GP, 0);
+    RETURN(r, 4, RETF, TARGET, G_X | 3, STACK3, G_END | 3);
+    REFUSED(r, SEG_TABLE, GP, G_END);
+    RETURN(r, 4, RETF, TARGET, G_X | 3, STACK3, S_DATA3);
+    REFUSED(r, SS_RPL_CPL, GP, S_DATA3);
+    RETURN(r, 4, RETF, TARGET, G_X | 3, STACK3, cs3);
+    REFUSED(r, SS_TYPE, GP, S_CODE3_32);
+    RETURN(r, 4, RETF, TARGET, G_X | 3, STACK3, S_DATA | 3);
+    REFUSED(r, SS_DPL, GP, S_DATA);
+    STAYED(r);
+    RETURN(r, 4, RETF, TARGET, G_X | 3, STACK3, ss3);
+    REFUSED(r, LIMIT_FETCH, GP, 0);
+    STAYED(r);
+    gdt(r, G_X, (D_DATA | D_DPL(3)) & ~D_P);
+    RETURN(r, 4, RETF, TARGET, cs3, STACK3, G_X | 3);
+    REFUSED(r, SS_P, SS, G_X);
+    RETURN(r, 4, RETF, TARGET, G_CONF | 3, STACK3, ss3); /* conforming code takes the outer level */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(get(r, RS_REG_CS), G_CONF | 3);
+    TRY(r, 0x6a, S_CODE_32, 0x6a, 0, RETF); /* PUSH, PUSH, RETF: inwards */
+    go(r, 2);
+    REFUSED(r, CS_RETURN_RPL, GP, S_CODE_32);
+    ring_free(r);
+}
+
+BOTH(checks_51_operands_of_16_bits_are_zero_extended)
+{
+    struct ring *r = world();
+
+    FROM(r, 0, 0x66, 0xea, LOW & 0xff, LOW >> 8, S_CODE_32, 0);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), LOW);
+    FROM(r, 0, 0x66, 0x9a, LOW & 0xff, LOW >> 8, S_CODE_32, 0);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), LOW);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK1 - 4);
+    ck_assert_uint_eq(word(r, 0, 2), (CODE + 6) & 0xffff);
+    ck_assert_uint_eq(word(r, 1, 2), S_CODE_32);
+    RETURN(r, 2, RETFW, LOW, S_CODE_32);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), LOW);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK1 - 60);
+    ring_free(r);
+}
+
+BOTH(checks_69_a_32_bit_iret_judges_cs_then_the_target_then_ss)
+{
+    struct ring *r = world();
+    uint32_t cs3 = S_CODE3_32 | 3, ss3 = S_DATA3 | 3;
+
+    RETURN(r, 4, IRETD, TARGET, 0, 2, 0, 0);
+    REFUSED(r, CS_NULL, GP, 0);
+    gdt(r, G_X, 0x0040fb0000000fffull);
+    RETURN(r, 4, IRETD, TARGET, G_X | 3, 2, STACK3, 0);
+    REFUSED(r, LIMIT_FETCH, GP, 0);
+    RETURN(r, 4, IRETD, TARGET, cs3, 2, STACK3, 3);
+    REFUSED(r, SS_NULL, GP, 0);
+    RETURN(r, 4, IRETD, TARGET, cs3, 2, STACK3, S_DATA | 3);
+    REFUSED(r, SS_DPL, GP, S_DATA);
+    STAYED(r);
+    at_level(r, 0); /* the stack ends before SS */
+    segment(r, I_SS, S_DATA, 0, STACK1 - 64 + 17, ATTR_P | ATTR_S | ATTR_DB | 3);
+    reg(r, RS_REG_RSP, STACK1 - 64);
+    for (unsigned i = 0; i < 5; i++)
+        poke(r, STACK1 - 64 + 4 * i, ((uint32_t[]){TARGET, cs3, 2, STACK3, ss3})[i], 4);
+    TRY(r, IRETD);
+    REFUSED(r, LIMIT_STACK, SS, 0);
+    RETURN(r, 4, IRETD, TARGET, cs3, 0x202, STACK3, ss3);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 0x202);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3);
+    /* checks 41: FS and GS were level 0's */
+    ck_assert_uint_eq(get(r, RS_REG_FS), 0);
+    ck_assert_uint_eq(get(r, RS_REG_GS), 0);
+    ck_assert_uint_eq(get(r, RS_REG_DS), ss3);
+    ring_free(r);
+}
+
 /* ---- 64-bit gates ------------------------------------------------------------------------------------- */
 
 BOTH(checks_49_a_64_bit_gate_judges_its_stack_before_its_target)
@@ -440,6 +558,53 @@ BOTH(checks_49_a_64_bit_gate_judges_its_stack_before_its_target)
     ring_free(r);
 }
 
+BOTH(checks_51_compatibility_mode_is_left_and_entered_by_far_transfers)
+{
+    struct ring *r = ring_new(false);
+
+    at_level(r, 3);
+    segment(r, I_CS, S_CODE3_32 | 3, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 11 | 3u << 5 | ATTR_DB);
+    TRY(r, 0xea, 0x00, 0x00, 0x31, 0x00, S_CODE3 | 3, 0x00); /* JMP into 64-bit mode */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
+    ck_assert_uint_eq(get(r, RS_REG_CS), S_CODE3 | 3);
+    reg(r, RS_REG_RSP, STACK3);
+    poke(r, STACK3, CODE, 8);
+    poke(r, STACK3 + 8, S_CODE3_32 | 3, 8);
+    TRY(r, 0x48, 0xcb); /* and back by RETF of 64 bits */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), CODE);
+    ck_assert_uint_eq(get(r, RS_REG_CS), S_CODE3_32 | 3);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3 + 16);
+    TRY(r, 0x9a, 0x00, 0x00, 0x31, 0x00, S_CODE3 | 3, 0x00); /* CALL: the operand size is 32 bits */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3 + 8);
+    ck_assert_uint_eq(peek(r, STACK3 + 8, 4), CODE + 7);
+    ck_assert_uint_eq(peek(r, STACK3 + 12, 4), S_CODE3_32 | 3);
+    TRY(r, 0xcb); /* RETF of 32 bits in 64-bit mode */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), CODE + 7);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3 + 16);
+    /* a 64-bit call gate out of compatibility mode: 64-bit frame, RIP of 32 bits */
+    gdt(r, S_GATE, (TARGET & 0xffff) | (uint64_t)S_CODE << 16 | (uint64_t)SYS_CALL << 40 | D_DPL(3) |
+                       D_P | (uint64_t)(TARGET >> 16) << 48);
+    gdt(r, S_GATE + 8, 0);
+    TRY(r, 0x9a, 0, 0, 0, 0, S_GATE | 3, 0);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 0);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK0 - 32);
+    ck_assert_uint_eq(slot(r, 0), CODE + 14);
+    ck_assert_uint_eq(slot(r, 1), S_CODE3_32 | 3);
+    ck_assert_uint_eq(slot(r, 2), STACK3 + 16);
+    ck_assert_uint_eq(slot(r, 3), S_DATA3 | 3);
+    TRY(r, 0x48, 0xcb);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(get(r, RS_REG_CS), S_CODE3_32 | 3);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), CODE + 14);
+    ring_free(r);
+}
+
 RUN_TESTS("gates", checks_49_a_32_bit_call_gate_is_judged_by_the_larger_of_cpl_and_rpl,
           checks_49_a_conforming_target_keeps_the_level_and_a_jump_cannot_go_inwards,
           checks_50_a_32_bit_gate_copies_its_parameters_and_a_return_releases_them_on_both_stacks,
@@ -451,4 +616,8 @@ RUN_TESTS("gates", checks_49_a_32_bit_call_gate_is_judged_by_the_larger_of_cpl_a
           an_exception_through_a_16_bit_gate_pushes_its_error_code_as_a_word_and_iret_returns,
           checks_50_mixed_sizes_a_32_bit_gate_from_16_bit_code,
           a_far_call_near_the_bottom_of_a_16_bit_stack_wraps_between_its_two_pushes,
+          checks_51_a_32_bit_far_return_judges_cs_then_ss_then_the_target,
+          checks_51_operands_of_16_bits_are_zero_extended,
+          checks_69_a_32_bit_iret_judges_cs_then_the_target_then_ss,
+          checks_51_compatibility_mode_is_left_and_entered_by_far_transfers,
           checks_49_a_64_bit_gate_judges_its_stack_before_its_target)
