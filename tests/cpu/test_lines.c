@@ -1,0 +1,321 @@
+/*
+ * test_lines.c - lines of tests/checks.def that no other file of this folder takes up, on both engines:
+ * power-up, shutdown and INIT; shift counts; system calls from where they may not be made; devices
+ * untouched by instructions that fault.
+ * Manual: SDM 3A "Processor State After Reset"; SDM 2 by instruction; SDM 3A "Restarting".
+ */
+#include "ringside/ringside.h"
+
+/* ring.h makes its machines on the engine in turn. */
+static enum rs_engine engine;
+static void config_init(struct rs_config *config)
+{
+    rs_config_init(config);
+    config->engine = engine;
+}
+#define rs_config_init config_init
+#include "tests/cpu/ring.h"
+#undef rs_config_init
+
+#define BOTH(name)                                                                                 \
+    static void name##_on_one(void);                                                               \
+    START_TEST(name)                                                                               \
+    {                                                                                              \
+        for (engine = RS_ENGINE_FAST; engine <= RS_ENGINE_REFERENCE; engine++) name##_on_one();    \
+    }                                                                                              \
+    END_TEST                                                                                       \
+    static void name##_on_one(void)
+
+#undef TRY
+#define TRY(r, ...)                                                                                \
+    try_bytes((r), (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+/* ---- reset, INIT, shutdown ---------------------------------------------------------------------------- */
+
+static const struct {
+    unsigned id;
+    uint64_t value;
+} after_reset[] = {{RS_REG_RIP, 0xfff0},
+                   {RS_REG_RFLAGS, 2},
+                   {RS_REG_RAX, 0},
+                   {RS_REG_RSP, 0},
+                   {RS_REG_CS, 0xf000},
+                   {RS_REG_CS_BASE, 0xffff0000},
+                   {RS_REG_ES_LIMIT + I_CS, 0xffff},
+                   {RS_REG_SS, 0},
+                   {RS_REG_SS_BASE, 0},
+                   {RS_REG_ES_LIMIT + I_DS, 0xffff},
+                   {RS_REG_GDTR_BASE, 0},
+                   {RS_REG_GDTR_LIMIT, 0xffff},
+                   {RS_REG_IDTR_BASE, 0},
+                   {RS_REG_IDTR_LIMIT, 0xffff},
+                   {RS_REG_CR2, 0},
+                   {RS_REG_CR3, 0},
+                   {RS_REG_CR4, 0},
+                   {RS_REG_CR8, 0},
+                   {RS_REG_EFER, 0},
+                   {RS_REG_DR0, 0},
+                   {RS_REG_DR6, 0xffff0ff0},
+                   {RS_REG_DR7, 0x400}};
+
+static void is_reset(struct ring *r, uint64_t cr0)
+{
+    for (unsigned i = 0; i < sizeof after_reset / sizeof *after_reset; i++)
+        ck_assert_msg(get(r, after_reset[i].id) == after_reset[i].value, "%s = %#llx",
+                      rs_reg_name(after_reset[i].id),
+                      (unsigned long long)get(r, after_reset[i].id));
+    ck_assert_uint_eq(get(r, RS_REG_CR0), cr0);
+}
+
+BOTH(checks_72_power_up_is_as_the_table_says)
+{
+    struct ring r = {.hears = false};
+    struct rs_config config;
+
+    config_init(&config);
+    ck_assert_int_eq(rs_create(&config, &r.m, NULL, 0), RS_OK);
+    is_reset(&r, 0x60000010);
+    ck_assert_uint_eq(get(&r, RS_REG_PAT), 0x0007040600070406);
+    ck_assert_uint_eq(get(&r, RS_REG_MXCSR), 0x1f80);
+    ck_assert_uint_eq(get(&r, RS_REG_APIC_BASE), 0xfee00900);
+    rs_destroy(r.m);
+}
+
+BOTH(checks_72_shutdown_keeps_every_register_of_the_instruction_that_led_there)
+{
+    struct ring *r = ring_new(false);
+
+    reg(r, RS_REG_IDTR_LIMIT, 0);
+    reg(r, RS_REG_RAX, 0x1234);
+    reg(r, RS_REG_RFLAGS, 2 | RF_IF);
+    TRY(r, 0x0f, 0x0b);
+    ck_assert_int_eq(r->stop.reason, RS_STOP_TRIPLE_FAULT);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), CODE);
+    ck_assert_uint_eq(get(r, RS_REG_RAX), 0x1234);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS) & ~(uint64_t)RF_RF, 2 | RF_IF);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK1);
+    ring_free(r);
+}
+
+/* ---- shifts ------------------------------------------------------------------------------------------- */
+
+/* D0 to D3, C0 and C1 by their ModRM.reg. */
+enum { ROL, ROR, RCL, RCR, SHL, SHR, SAR = 7 };
+
+/* One shift of RAX's part by CL; returns RAX, flags in *flags. */
+static uint64_t shift(struct ring *r, unsigned what, unsigned width, uint64_t value, unsigned count,
+                      uint64_t *flags)
+{
+    uint8_t code[4] = {0x90, 0x90, (uint8_t)(width == 8 ? 0xd2 : 0xd3),
+                       (uint8_t)(0xc0 | what << 3)};
+
+    if (width == 16) code[1] = 0x66;
+    if (width == 64) code[1] = 0x48;
+    at_level(r, 3);
+    reg(r, RS_REG_RAX, value);
+    reg(r, RS_REG_RCX, count);
+    reg(r, RS_REG_RFLAGS, *flags);
+    ck_assert_int_eq(rs_phys_write(r->m, CODE, code, 4), RS_OK);
+    go(r, code[1] == 0x90 ? 3 : 2);
+    ALLOWED(r);
+    *flags = get(r, RS_REG_RFLAGS);
+    return get(r, RS_REG_RAX);
+}
+
+BOTH(checks_102_a_count_has_five_bits_six_for_64_and_0_changes_no_flag)
+{
+    static const unsigned what[] = {ROL, ROR, RCL, RCR, SHL, SHR, SAR}, width[] = {8, 16, 32, 64};
+    const uint64_t all = 2 | RF_CF | RF_PF | RF_AF | RF_ZF | RF_SF | RF_OF,
+                   value = 0x8123456789abcdefull;
+    struct ring *r = ring_new(false);
+
+    for (unsigned i = 0; i < 7 * 4; i++) {
+        unsigned w = width[i % 4], bits = w == 64 ? 64 : 32;
+        for (unsigned set = 0; set <= 1; set++) {
+            uint64_t before = set ? all : 2, flags = before;
+            uint64_t got = shift(r, what[i / 4], w, value, bits, &flags);
+
+            ck_assert_uint_eq(got, w == 32
+                                       ? (uint32_t)value
+                                       : value); /* a 32-bit destination is written all the same */
+            ck_assert_uint_eq(flags, before);
+        }
+        uint64_t by_1 = 2, by_more = 2;
+        ck_assert_uint_eq(shift(r, what[i / 4], w, value, 1, &by_1),
+                          shift(r, what[i / 4], w, value, bits + 1, &by_more));
+        ck_assert_uint_eq(by_1, by_more);
+    }
+    ring_free(r);
+}
+
+BOTH(checks_102_rotates_through_carry_go_round_after_9_and_17_bits)
+{
+    struct ring *r = ring_new(false);
+
+    for (unsigned carry = 0; carry <= 1; carry++) {
+        uint64_t flags = 2 | carry;
+
+        ck_assert_uint_eq(shift(r, RCL, 8, 0xa5, 9, &flags) & 0xff, 0xa5);
+        ck_assert_uint_eq(flags & RF_CF, carry);
+        ck_assert_uint_eq(shift(r, RCR, 8, 0xa5, 18, &flags) & 0xff, 0xa5);
+        ck_assert_uint_eq(flags & RF_CF, carry);
+        ck_assert_uint_eq(shift(r, RCR, 16, 0x1234, 17, &flags) & 0xffff, 0x1234);
+        ck_assert_uint_eq(flags & RF_CF, carry);
+        ck_assert_uint_eq(shift(r, RCL, 8, 0x80, 10, &flags) & 0xff, carry); /* as by 1 */
+        ck_assert_uint_eq(flags & RF_CF, 1);
+    }
+    ring_free(r);
+}
+
+/* OF by the manual: SHL top bit against CF, SHR the old top bit, SAR 0, rotates likewise. */
+BOTH(checks_102_of_is_set_by_counts_of_1)
+{
+    static const struct {
+        unsigned what;
+        uint32_t value;
+        bool cf, of;
+    } row[] = {{SHL, 0x40000000, false, true},  {SHL, 0xc0000000, true, false},
+               {SHL, 0x80000000, true, true},   {SHR, 0x80000001, true, true},
+               {SHR, 0x40000000, false, false}, {SAR, 0x80000001, true, false},
+               {ROL, 0x40000000, false, true},  {ROL, 0xc0000000, true, false},
+               {ROR, 0x00000001, true, true},   {ROR, 0x80000000, false, true},
+               {ROR, 0x80000001, true, false}};
+    struct ring *r = ring_new(false);
+
+    for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
+        uint64_t flags = 2;
+
+        shift(r, row[i].what, 32, row[i].value, 1, &flags);
+        ck_assert_msg(((flags & RF_CF) != 0) == row[i].cf && ((flags & RF_OF) != 0) == row[i].of,
+                      "row %u: %#llx", i, (unsigned long long)flags);
+    }
+    ring_free(r);
+}
+
+/* ---- system calls ------------------------------------------------------------------------------------- */
+
+/* 32-bit code in IA-32e mode. */
+static void compatibility(struct ring *r, unsigned cpl)
+{
+    at_level(r, cpl);
+    segment(r, I_CS, (cpl ? S_CODE3_32 : S_CODE_32) | cpl, 0, 0xffffffff,
+            ATTR_G | ATTR_P | ATTR_S | 11 | cpl << 5 | ATTR_DB);
+}
+
+BOTH(checks_119_syscall_and_sysret_are_undefined_in_compatibility_mode)
+{
+    struct ring *r = ring_new_cpu(false, "x86-64-v3");
+
+    reg(r, RS_REG_EFER, get(r, RS_REG_EFER) | EFER_SCE);
+    compatibility(r, 3);
+    TRY(r, 0x0f, 0x05);
+    REFUSED(r, INSN_64, UD, 0);
+    compatibility(r, 0);
+    TRY(r, 0x0f, 0x07);
+    REFUSED(r, INSN_64, UD, 0);
+    at_level(r, 3);
+    TRY(r, 0x0f, 0x07); /* sysret above level 0 */
+    REFUSED(r, INSN_CPL0, GP, 0);
+    ring_free(r);
+}
+
+BOTH(checks_119_swapgs_is_for_level_0_and_undefined_outside_64_bit_mode)
+{
+    struct ring *r = ring_new(false);
+
+    at_level(r, 3);
+    TRY(r, 0x0f, 0x01, 0xf8);
+    REFUSED(r, INSN_CPL0, GP, 0);
+    compatibility(r, 0);
+    TRY(r, 0x0f, 0x01, 0xf8);
+    ck_assert_int_eq(r->vector, VEC_UD);
+    at_level(r, 0);
+    reg(r, RS_REG_GS_BASE, 0x1111);
+    reg(r, RS_REG_KERNEL_GS_BASE, 0x2222);
+    TRY(r, 0x0f, 0x01, 0xf8);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_GS_BASE), 0x2222);
+    ck_assert_uint_eq(get(r, RS_REG_KERNEL_GS_BASE), 0x1111);
+    ring_free(r);
+}
+
+BOTH(checks_119_the_base_instructions_hang_on_cr4_fsgsbase_and_64_bit_mode)
+{
+    struct ring *r = ring_new(false);
+
+    for (uint8_t form = 0; form < 4; form++) { /* rdfsbase, rdgsbase, wrfsbase, wrgsbase eax */
+        reg(r, RS_REG_CR4, get(r, RS_REG_CR4) & ~(uint64_t)CR4_FSGSBASE);
+        at_level(r, 0);
+        TRY(r, 0xf3, 0x0f, 0xae, (uint8_t)(0xc0 | form << 3));
+        REFUSED(r, INSN_FSGSBASE, UD, 0);
+        reg(r, RS_REG_CR4, get(r, RS_REG_CR4) | CR4_FSGSBASE);
+        compatibility(r, 0);
+        TRY(r, 0xf3, 0x0f, 0xae, (uint8_t)(0xc0 | form << 3));
+        ck_assert_int_eq(r->vector, VEC_UD);
+        at_level(r, 3);
+        TRY(r, 0xf3, 0x0f, 0xae, (uint8_t)(0xc0 | form << 3));
+        ALLOWED(r);
+    }
+    ring_free(r);
+}
+
+/* ---- devices ------------------------------------------------------------------------------------------- */
+
+struct touched {
+    unsigned ports, mmio;
+};
+
+static bool count_touches(void *ctx, rs_machine *m, const struct rs_event *e)
+{
+    struct touched *t = ctx;
+
+    (void)m;
+    t->ports += e->kind == RS_EV_IO;
+    t->mmio += e->kind == RS_EV_MMIO;
+    return false;
+}
+
+/* INS to, OUTS from, MOVS and PUSH between the APIC's page and a page that is not there. */
+BOTH(checks_123_no_device_is_touched_by_an_instruction_that_faults)
+{
+    const uint64_t apic = 0xfee00000;
+    struct ring *r = ring_new(false);
+    struct touched t = {0, 0};
+
+    ck_assert_int_eq(rs_observer_add(r->m, RS_MASK(RS_EV_IO) | RS_MASK(RS_EV_MMIO), false,
+                                     count_touches, &t, NULL),
+                     RS_OK);
+    poke(r, TABLES + 8192 + 8 * (GUARD >> 21), 0, 8); /* the 2-MByte page at GUARD */
+    reg(r, RS_REG_CR3, get(r, RS_REG_CR3));
+
+    reg(r, RS_REG_RDI, GUARD);
+    reg(r, RS_REG_RDX, 0x60);
+    TRY(r, 0x6c); /* insb */
+    REFUSED(r, PG_P, PF, PFEC_W);
+    at_level(r, 0);
+    reg(r, RS_REG_RSI, GUARD);
+    TRY(r, 0x6e); /* outsb */
+    REFUSED(r, PG_P, PF, 0);
+    at_level(r, 0);
+    reg(r, RS_REG_RSI, apic + 0x20);
+    reg(r, RS_REG_RDI, GUARD);
+    TRY(r, 0xa5); /* movsd, to the missing page */
+    REFUSED(r, PG_P, PF, PFEC_W);
+    at_level(r, 0);
+    reg(r, RS_REG_RSP, GUARD + 8);
+    reg(r, RS_REG_RBX, apic + 0x20);
+    TRY(r, 0xff, 0x33); /* push [rbx], onto the missing page: even the fault's frame has no place */
+    ck_assert_uint_eq(t.mmio, 0);
+    ck_assert_uint_eq(t.ports, 0);
+    ring_free(r);
+}
+
+RUN_TESTS("cpu/lines", checks_72_power_up_is_as_the_table_says,
+          checks_72_shutdown_keeps_every_register_of_the_instruction_that_led_there,
+          checks_102_a_count_has_five_bits_six_for_64_and_0_changes_no_flag,
+          checks_102_rotates_through_carry_go_round_after_9_and_17_bits,
+          checks_102_of_is_set_by_counts_of_1,
+          checks_119_syscall_and_sysret_are_undefined_in_compatibility_mode,
+          checks_119_swapgs_is_for_level_0_and_undefined_outside_64_bit_mode,
+          checks_119_the_base_instructions_hang_on_cr4_fsgsbase_and_64_bit_mode,
+          checks_123_no_device_is_touched_by_an_instruction_that_faults)
