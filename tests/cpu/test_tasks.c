@@ -205,6 +205,45 @@ BOTH(checks_93_the_t_flag_traps_before_the_first_instruction_and_local_breakpoin
     ring_free(r);
 }
 
+static bool hear_changes(void *ctx, rs_machine *m, const struct rs_event *e)
+{
+    struct rs_event *heard = ctx;
+
+    (void)m;
+    if (e->kind == RS_EV_CR) heard[0] = *e;
+    if (e->kind == RS_EV_SEG && e->w[0] == I_TR) heard[1] = *e;
+    return false;
+}
+
+BOTH(a_switch_tells_of_ts_and_tr_and_sets_accessed_bits)
+{
+    struct ring *r = world();
+    struct rs_event heard[2] = {{.kind = 0}};
+    unsigned id;
+    uint64_t mask = RS_MASK(RS_EV_CR) | RS_MASK(RS_EV_SEG);
+
+    ck_assert_int_eq(rs_observer_add(r->m, mask, false, hear_changes, heard, &id), RS_OK);
+    for (unsigned sel = S_DATA; sel <= S_DATA3; sel += 16) gdt(r, sel, peek(r, GDT + sel, 8) & ~D_ACCESSED);
+    gdt(r, T_X, D_CODE32 & ~D_ACCESSED);
+    poke(r, SEG_AT(I_CS), T_X, 4);
+    poke(r, SEG_AT(I_GS), S_DATA3, 4);
+    reg(r, RS_REG_R8, 0x1234567890abcdef);
+    FROM(r, 0, JMP_TO(T_NEW));
+    ALLOWED(r);
+    ck_assert_uint_eq(heard[0].how, 0);
+    ck_assert_uint_eq(heard[0].w[0], 0);
+    ck_assert_uint_eq(heard[0].w[2] ^ heard[0].w[1], CR0_TS);
+    ck_assert_uint_eq(heard[0].w[3], 0);
+    ck_assert_uint_eq(heard[1].w[1], T_NEW);
+    ck_assert_uint_eq(heard[1].w[2], NEW_TSS);
+    ck_assert_uint_eq(peek(r, GDT + S_DATA, 8) & D_ACCESSED, D_ACCESSED);
+    ck_assert_uint_eq(peek(r, GDT + S_DATA3, 8) & D_ACCESSED, D_ACCESSED);
+    ck_assert_uint_eq(peek(r, GDT + T_X, 8) & D_ACCESSED, D_ACCESSED);
+    ck_assert_uint_eq(get(r, RS_REG_R8), 0x1234567890abcdef);
+    ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + I_LDTR) & ATTR_UNUSABLE, ATTR_UNUSABLE);
+    ring_free(r);
+}
+
 BOTH(checks_93_reserved_halves_and_other_bits_of_descriptors_stay)
 {
     struct ring *r = world();
@@ -465,7 +504,7 @@ BOTH(checks_93_a_virtual_8086_task_has_segments_of_64_kib_and_level_3)
         ck_assert_uint_eq(get(r, RS_REG_ES + i), 0x1000 + i);
         ck_assert_uint_eq(get(r, RS_REG_ES_BASE + i), 0x10000 + 16 * i);
         ck_assert_uint_eq(get(r, RS_REG_ES_LIMIT + i), 0xffff);
-        ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + i) & (ATTR_P | ATTR_DPL | ATTR_DB), ATTR_P | ATTR_DPL);
+        ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + i), 0xf3); /* writable data of DPL 3, accessed */
     }
     new_task32(r, 0); /* IP beyond 64 KiB: #GP(0) of the new task, before its first instruction */
     poke(r, NEW_TSS + O_FLAGS, RF_VM | 2, 4);
@@ -748,6 +787,7 @@ RUN_TESTS("tasks", checks_93_a_jump_to_a_tss_saves_the_old_task_and_loads_the_ne
           checks_93_a_call_nests_and_iret_returns,
           checks_93_ldt_and_local_selectors_come_from_the_new_task,
           checks_93_the_t_flag_traps_before_the_first_instruction_and_local_breakpoints_go,
+          a_switch_tells_of_ts_and_tr_and_sets_accessed_bits,
           checks_93_reserved_halves_and_other_bits_of_descriptors_stay,
           checks_94_int_n_and_an_exception_through_a_task_gate,
           checks_94_errors_on_the_way_into_an_events_task_carry_ext,
