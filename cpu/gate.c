@@ -231,8 +231,7 @@ static bool gate_check(struct cpu *c, uint16_t selector, struct gate *g)
     if (!desc_read(c, selector, lma ? 16 : 8, RS_RULE_SEG_TABLE, &at)) return false;
     *g = gate_unpack(at.low, at.high, lma);
     broken = gate_call_judge(g, selector, c->cpl);
-    if (lma)
-        return CHECKS(c, gate_rules, broken, selector, at.d.attr, c->cpl, sel_error(selector));
+    if (lma) return CHECKS(c, gate_rules, broken, selector, at.d.attr, c->cpl, sel_error(selector));
     return CHECKS(c, legacy_gate_rules, broken, selector, at.d.attr, c->cpl, sel_error(selector));
 }
 

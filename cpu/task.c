@@ -199,7 +199,8 @@ static bool link_tasks(struct cpu *c, struct task *t)
         if (!mem_write_sys(c, old_busy_at(c), 1, byte & ~(uint64_t)BUSY)) return false;
     }
     t->tss.d.attr |= BUSY;
-    if (t->how != TASK_IRET && !mem_write_sys(c, (uint32_t)t->tss.linear + 5, 1, t->tss.d.attr & 0xff))
+    if (t->how != TASK_IRET &&
+        !mem_write_sys(c, (uint32_t)t->tss.linear + 5, 1, t->tss.d.attr & 0xff))
         return false;
     return !nests(t) || mem_write_sys(c, (uint32_t)t->tss.d.base, 2, c->seg[SEG_TR].sel);
 }
@@ -309,7 +310,7 @@ static bool load_ldt(struct cpu *c, uint16_t sel)
         seg_fill_null(c, SEG_LDTR, sel);
         return true;
     }
-    if (!check(c, RS_RULE_TASK_LDT_TABLE, !(sel & SELEC_TI), sel, 0, 0, sel_error(sel)))
+    if (!check(c, RS_RULE_TASK_LDT_TABLE, !(sel & SELEC_TI), sel, 0, c->gdtr.limit, sel_error(sel)))
         return false;
     if (!desc_read(c, sel, 8, RS_RULE_TASK_LDT_TABLE, &r)) return false;
     if (!CHECKS(c, ldt_rules, task_ldt_judge(r.d.attr), sel, r.d.attr, c->cpl, sel_error(sel)))
@@ -322,7 +323,7 @@ static bool load_code(struct cpu *c, uint16_t sel)
 {
     struct desc_ref r;
 
-    if (!check(c, RS_RULE_TASK_CS_TABLE, !sel_is_null(sel), sel, 0, 0, sel_error(sel)))
+    if (!check(c, RS_RULE_TASK_CS_TABLE, !sel_is_null(sel), sel, 0, c->gdtr.limit, sel_error(sel)))
         return false;
     if (!desc_read(c, sel, 8, RS_RULE_TASK_CS_TABLE, &r)) return false;
     if (!CHECKS(c, code_rules, task_code_judge(r.d.attr, sel), sel, r.d.attr, c->cpl,
@@ -337,7 +338,7 @@ static bool load_stack(struct cpu *c, uint16_t sel)
 {
     struct desc_ref r;
 
-    if (!check(c, RS_RULE_TASK_SS_TABLE, !sel_is_null(sel), sel, 0, 0, sel_error(sel)))
+    if (!check(c, RS_RULE_TASK_SS_TABLE, !sel_is_null(sel), sel, 0, c->gdtr.limit, sel_error(sel)))
         return false;
     if (!desc_read(c, sel, 8, RS_RULE_TASK_SS_TABLE, &r)) return false;
     if (!CHECKS(c, stack_rules, task_stack_judge(r.d.attr, sel, c->cpl), sel, r.d.attr, c->cpl,

@@ -53,14 +53,16 @@ static struct ring *world(void)
 static void gate_at(struct ring *r, unsigned type, unsigned sel, uint64_t off, unsigned dpl,
                     unsigned params)
 {
-    gdt(r, G_GATE, (off & 0xffff) | (uint64_t)sel << 16 | (uint64_t)params << 32 |
-                       (uint64_t)type << 40 | D_DPL(dpl) | D_P | (off & 0xffff0000) << 32);
+    gdt(r, G_GATE,
+        (off & 0xffff) | (uint64_t)sel << 16 | (uint64_t)params << 32 | (uint64_t)type << 40 |
+            D_DPL(dpl) | D_P | (off & 0xffff0000) << 32);
 }
 
 #define CALL_GATE(rpl) 0x9a, 0, 0, 0, 0, G_GATE | (rpl), 0
 #define JMP_GATE(rpl) 0xea, 0, 0, 0, 0, G_GATE | (rpl), 0
-#define FROM(r, cpl, ...) (at_level((r), (cpl)), try_now((r), (const uint8_t[]){__VA_ARGS__},       \
-                          sizeof((const uint8_t[]){__VA_ARGS__})))
+#define FROM(r, cpl, ...)                                                                          \
+    (at_level((r), (cpl)),                                                                         \
+     try_now((r), (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})))
 static void try_now(struct ring *r, const uint8_t *bytes, size_t n) { try_bytes(r, bytes, n); }
 
 static uint64_t word(struct ring *r, unsigned i, unsigned n)
@@ -261,7 +263,8 @@ BOTH(checks_49_a_16_bit_gate_pushes_words_and_its_offset_is_zero_extended)
 {
     struct ring *r = world();
 
-    gate_at(r, SYS_CALL16, S_CODE_32, 0xabcd0000 | LOW, 3, 2); /* a 286 leaves the last word alone */
+    gate_at(r, SYS_CALL16, S_CODE_32, 0xabcd0000 | LOW, 3,
+            2); /* a 286 leaves the last word alone */
     poke(r, STACK3, 0x22221111, 4);
     FROM(r, 3, CALL_GATE(3));
     ALLOWED(r);
@@ -307,7 +310,8 @@ BOTH(checks_50_a_16_bit_tss_gives_the_inner_stack_and_a_small_stack_keeps_the_up
     TRY(r, 0xcb);
     ALLOWED(r);
     ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3);
-    tss16(r, G_SS16, 0x0e); /* no room for 16 bytes: they wrap into the limit, and the last one breaks it */
+    tss16(r, G_SS16,
+          0x0e); /* no room for 16 bytes: they wrap into the limit, and the last one breaks it */
     reg(r, RS_REG_ES_LIMIT + I_TR, 4); /* SS0's second byte is missing */
     at_level(r, 3);
     for (unsigned v = 10; v < 14; v++) idt(r, v, G_CONF, handler(v), SYS_INT, 3, 0);
@@ -362,7 +366,8 @@ BOTH(an_exception_through_a_16_bit_gate_pushes_its_error_code_as_a_word_and_iret
     poke(r, LOW + 4, 0xcf66, 2);
     poke(r, LOW + 6, 0xfeeb, 2);
     at_level(r, 3);
-    segment(r, I_CS, S_CODE3_32 | 3, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 11 | 3u << 5 | ATTR_DB);
+    segment(r, I_CS, S_CODE3_32 | 3, 0, 0xffffffff,
+            ATTR_G | ATTR_P | ATTR_S | 11 | 3u << 5 | ATTR_DB);
     reg(r, RS_REG_RIP, 0x3000);
     TRY(r, 0xf4);
     ck_assert_uint_eq(word(r, 0, 2), 0x3000);
@@ -448,7 +453,8 @@ BOTH(checks_51_a_32_bit_far_return_judges_cs_then_ss_then_the_target)
     gdt(r, G_X, (D_CODE32 | D_DPL(3)) & ~D_P);
     RETURN(r, 4, RETF, TARGET, G_X | 3, 0, 0);
     REFUSED(r, CS_P, NP, G_X);
-    gdt(r, G_X, 0x0040fb0000000fffull); /* TARGET lies beyond its limit, all the same SS comes first */
+    gdt(r, G_X,
+        0x0040fb0000000fffull); /* TARGET lies beyond its limit, all the same SS comes first */
     RETURN(r, 4, RETF, TARGET, G_X | 3, STACK3, 0);
     REFUSED(r, SS_NULL, GP, 0);
     RETURN(r, 4, RETF, TARGET, G_X | 3, STACK3, G_END | 3);
@@ -563,7 +569,8 @@ BOTH(checks_51_compatibility_mode_is_left_and_entered_by_far_transfers)
     struct ring *r = ring_new(false);
 
     at_level(r, 3);
-    segment(r, I_CS, S_CODE3_32 | 3, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 11 | 3u << 5 | ATTR_DB);
+    segment(r, I_CS, S_CODE3_32 | 3, 0, 0xffffffff,
+            ATTR_G | ATTR_P | ATTR_S | 11 | 3u << 5 | ATTR_DB);
     TRY(r, 0xea, 0x00, 0x00, 0x31, 0x00, S_CODE3 | 3, 0x00); /* JMP into 64-bit mode */
     ALLOWED(r);
     ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
@@ -586,8 +593,9 @@ BOTH(checks_51_compatibility_mode_is_left_and_entered_by_far_transfers)
     ck_assert_uint_eq(get(r, RS_REG_RIP), CODE + 7);
     ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3 + 16);
     /* a 64-bit call gate out of compatibility mode: 64-bit frame, RIP of 32 bits */
-    gdt(r, S_GATE, (TARGET & 0xffff) | (uint64_t)S_CODE << 16 | (uint64_t)SYS_CALL << 40 | D_DPL(3) |
-                       D_P | (uint64_t)(TARGET >> 16) << 48);
+    gdt(r, S_GATE,
+        (TARGET & 0xffff) | (uint64_t)S_CODE << 16 | (uint64_t)SYS_CALL << 40 | D_DPL(3) | D_P |
+            (uint64_t)(TARGET >> 16) << 48);
     gdt(r, S_GATE + 8, 0);
     TRY(r, 0x9a, 0, 0, 0, 0, S_GATE | 3, 0);
     ALLOWED(r);

@@ -41,7 +41,16 @@ enum {
 };
 
 /* Offsets of the 32-bit TSS. */
-enum { O_LINK, O_CR3 = 0x1c, O_IP = 0x20, O_FLAGS = 0x24, O_GPR = 0x28, O_SEG = 0x48, O_LDT = 0x60, O_T = 0x64 };
+enum {
+    O_LINK,
+    O_CR3 = 0x1c,
+    O_IP = 0x20,
+    O_FLAGS = 0x24,
+    O_GPR = 0x28,
+    O_SEG = 0x48,
+    O_LDT = 0x60,
+    O_T = 0x64
+};
 #define SEG_AT(i) (NEW_TSS + O_SEG + 4 * (i))
 
 static void new_task32(struct ring *r, unsigned cpl)
@@ -94,8 +103,8 @@ static struct ring *world(void)
 #define INT(n) 0xcd, (n)
 /* One instruction at this level, from a fresh old task. */
 #define FROM(r, cpl, ...)                                                                          \
-    (at_level((r), (cpl)), try_bytes((r), (const uint8_t[]){__VA_ARGS__},                          \
-                                     sizeof((const uint8_t[]){__VA_ARGS__})))
+    (at_level((r), (cpl)),                                                                         \
+     try_bytes((r), (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})))
 
 static uint64_t old(struct ring *r, unsigned offset) { return peek(r, TSS + offset, 4); }
 static unsigned type_at(struct ring *r, uint64_t at) { return (unsigned)peek(r, at, 1) & 15; }
@@ -223,7 +232,8 @@ BOTH(a_switch_tells_of_ts_and_tr_and_sets_accessed_bits)
     uint64_t mask = RS_MASK(RS_EV_CR) | RS_MASK(RS_EV_SEG);
 
     ck_assert_int_eq(rs_observer_add(r->m, mask, false, hear_changes, heard, &id), RS_OK);
-    for (unsigned sel = S_DATA; sel <= S_DATA3; sel += 16) gdt(r, sel, peek(r, GDT + sel, 8) & ~D_ACCESSED);
+    for (unsigned sel = S_DATA; sel <= S_DATA3; sel += 16)
+        gdt(r, sel, peek(r, GDT + sel, 8) & ~D_ACCESSED);
     gdt(r, T_X, D_CODE32 & ~D_ACCESSED);
     poke(r, SEG_AT(I_CS), T_X, 4);
     poke(r, SEG_AT(I_GS), S_DATA3, 4);
@@ -251,7 +261,8 @@ BOTH(checks_93_reserved_halves_and_other_bits_of_descriptors_stay)
 
     gdt(r, S_TSS, D_SYSTEM(SYS_TSS_BUSY, TSS, 0x67) | avl);
     gdt(r, T_NEW, D_SYSTEM(SYS_TSS, NEW_TSS, 0x67) | avl);
-    segment(r, I_TR, S_TSS | 3, TSS, 0x67, ATTR_P | SYS_TSS_BUSY | ATTR_AVL); /* by LTR with RPL 3 */
+    segment(r, I_TR, S_TSS | 3, TSS, 0x67,
+            ATTR_P | SYS_TSS_BUSY | ATTR_AVL); /* by LTR with RPL 3 */
     reg(r, RS_REG_GDTR_LIMIT, T_NEW + 7);
     for (unsigned i = 0; i < 6; i++) poke(r, SEG_AT(i) + 2, 0x7700 + i, 2);
     for (unsigned i = 0; i < 6; i++) poke(r, TSS + O_SEG + 4 * i, 0x5a5a5a5a, 4);
@@ -263,7 +274,8 @@ BOTH(checks_93_reserved_halves_and_other_bits_of_descriptors_stay)
     segment(r, I_GS, S_DATA3 | 1, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 3 | ATTR_DB | 3u << 5);
     FROM(r, 0, CALL_TO(T_NEW));
     ALLOWED(r);
-    static const unsigned want[] = {S_DATA3 | 3, S_CODE_32, S_DATA, S_DATA3 | 3, S_DATA3, S_DATA3 | 1};
+    static const unsigned want[] = {S_DATA3 | 3, S_CODE_32, S_DATA,
+                                    S_DATA3 | 3, S_DATA3,   S_DATA3 | 1};
     for (unsigned i = 0; i < 6; i++) ck_assert_uint_eq(old(r, O_SEG + 4 * i), 0x5a5a0000 | want[i]);
     ck_assert_uint_eq(peek(r, NEW_TSS, 4), 0x5a5a0000 | S_TSS | 3);
     ck_assert_uint_eq(peek(r, GDT + T_NEW, 8), D_SYSTEM(SYS_TSS_BUSY, NEW_TSS, 0x67) | avl);
@@ -429,7 +441,9 @@ BOTH(checks_93_the_tss_is_judged_before_anything_is_saved)
 BOTH(checks_70_iret_from_a_nested_task_judges_the_link_as_ts)
 {
     struct ring *r = world();
-    static const struct { unsigned link, error; } table[] = {{0, 0}, {T_NEW | 4, T_NEW | 4}, {T_END, T_END}};
+    static const struct {
+        unsigned link, error;
+    } table[] = {{0, 0}, {T_NEW | 4, T_NEW | 4}, {T_END, T_END}};
 
     poke(r, TSS + O_IP, 0x5a5a5a5a, 4);
 #define BACK                                                                                       \
@@ -492,7 +506,8 @@ BOTH(checks_93_a_virtual_8086_task_has_segments_of_64_kib_and_level_3)
 {
     struct ring *r = world();
 
-    for (unsigned i = 0; i < 6; i++) poke(r, SEG_AT(i), 0x1000 + i, 4); /* no descriptors are read */
+    for (unsigned i = 0; i < 6; i++)
+        poke(r, SEG_AT(i), 0x1000 + i, 4); /* no descriptors are read */
     poke(r, NEW_TSS + O_FLAGS, RF_VM | RF_IF | 0x3002, 4);
     poke(r, NEW_TSS + O_IP, 0x1234, 4);
     FROM(r, 0, CALL_TO(T_NEW));
@@ -624,7 +639,8 @@ BOTH(checks_93_selectors_that_will_not_load_are_the_new_tasks_fault)
     SPOILT(r, TASK_DATA_DPL, TS, S_DATA);
     poke(r, SEG_AT(I_GS), T_X, 4);
     SPOILT(r, TASK_DATA_P, NP, T_X);
-    gdt(r, T_X, D_CODE32 | D_CONFORMING | D_DPL(2)); /* conforming code serves RPL and CPL of 2 and more */
+    gdt(r, T_X,
+        D_CODE32 | D_CONFORMING | D_DPL(2)); /* conforming code serves RPL and CPL of 2 and more */
     poke(r, SEG_AT(I_CS), T_X | 3, 4);
     poke(r, SEG_AT(I_GS), T_X, 4);
     FROM(r, 0, JMP_TO(T_NEW));
@@ -694,8 +710,7 @@ BOTH(checks_94_a_16_bit_tss_loads_words_and_loses_upper_halves)
     ALLOWED(r);
     ck_assert_uint_eq(get(r, RS_REG_RIP), 0x1000);
     ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 0x202 | RF_NT);
-    for (unsigned i = 0; i < 8; i++)
-        ck_assert_uint_eq(get(r, RS_REG_RAX + i), 0xffff9000 + i);
+    for (unsigned i = 0; i < 8; i++) ck_assert_uint_eq(get(r, RS_REG_RAX + i), 0xffff9000 + i);
     ck_assert_uint_eq(get(r, RS_REG_ES), S_DATA);
     ck_assert_uint_eq(get(r, RS_REG_SS), T_SS16);
     ck_assert_uint_eq(get(r, RS_REG_FS), 0);
@@ -709,7 +724,8 @@ BOTH(checks_94_a_16_bit_tss_loads_words_and_loses_upper_halves)
     ck_assert_uint_eq(get(r, RS_REG_RIP), CODE + 7);
     ck_assert_uint_eq(peek(r, NEW_TSS + 0x0e, 2), 0x1001);
     ck_assert_uint_eq(peek(r, NEW_TSS + 0x10, 2), 0x202);
-    for (unsigned i = 0; i < 8; i++) ck_assert_uint_eq(peek(r, NEW_TSS + 0x12 + 2 * i, 2), 0x9000 + i);
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_uint_eq(peek(r, NEW_TSS + 0x12 + 2 * i, 2), 0x9000 + i);
     ck_assert_uint_eq(peek(r, NEW_TSS + 0x26, 2), T_SS16);
     ck_assert_uint_eq(peek(r, NEW_TSS + 0x2a, 2), 0x7777);
     ck_assert_uint_eq(type_at(r, NEW_BUSY), SYS_TSS16);

@@ -22,11 +22,19 @@ enum {
     S_INNER = 0x58,
     S_CALL32 = 0x60,
     S_CALL16 = 0x68,
-    S_SMALL = 0x70, /* a stack with B=0 */
+    S_SMALL = 0x70,    /* a stack with B=0 */
     S_HANDLER = 0x100, /* + 8 * vector: the exceptions' tasks */
     S_OUT = 0x1000
 };
-enum { TSS_FREE = 0x89, TSS_BUSY = 0x8b, CODE = 0x9a, DATA = 0x92, LDT = 0x82, TASK_GATE = 0xe5, ABSENT = 0x80 };
+enum {
+    TSS_FREE = 0x89,
+    TSS_BUSY = 0x8b,
+    CODE = 0x9a,
+    DATA = 0x92,
+    LDT = 0x82,
+    TASK_GATE = 0xe5,
+    ABSENT = 0x80
+};
 enum { NONE = 0xff, LOW16 = 0x600, LOW_CALL = 0x700, ESP = 4 };
 
 struct tss {
