@@ -6,8 +6,8 @@
  *
  * All that can be refused before the commit (TSS descriptor, limits, pages of both TSSs and of the GDT) is
  * judged first and leaves the old task as it was: a fault there is the old task's. From the commit on the new
- * task has the processor, and a selector that will not load is the new task's fault, before its first
- * instruction; selectors after it stay visible, but unusable. There are no tasks in IA-32e mode.
+ * task has the processor, and a selector that will not load (task_load.c) is the new task's fault, before its
+ * first instruction. There are no tasks in IA-32e mode.
  * Manual: SDM 3A "Task Switching", "Exception Conditions Checked During a Task Switch", "Task Linking",
  * "Task-Gate Descriptor", "Task-State Segment (TSS)", "16-Bit Task-State Segment (TSS)"; SDM 2A "CALL",
  * "JMP", "INT n/INTO/INT3/INT1", "IRET/IRETD/IRETQ".
@@ -45,7 +45,7 @@ static bool is_tss(uint16_t attr, bool busy)
 /* What a switch brings in. */
 struct image {
     uint32_t cr3, ip, flags, gpr[8];
-    uint16_t seg[6], ldt;
+    struct task_selectors sel;
     bool trap;
 };
 
@@ -69,45 +69,6 @@ enum rs_rule task_tss_judge(uint16_t attr, uint32_t limit, bool iret)
     return RS_RULE_NONE;
 }
 
-/** task_ldt_judge - the new task's LDT: not an LDT, not present. #TS(sel) each. */
-enum rs_rule task_ldt_judge(uint16_t attr)
-{
-    if ((attr & ATTR_S) || attr_system(attr) != SYS_LDT) return RS_RULE_TASK_LDT_TYPE;
-    if (!(attr & ATTR_P)) return RS_RULE_TASK_LDT_P;
-    return RS_RULE_NONE;
-}
-
-/** task_code_judge - CS, whose RPL is the new CPL: not code, DPL other than RPL (conforming: above it)
- *  #TS(sel); not present #NP(sel). */
-enum rs_rule task_code_judge(uint16_t attr, uint16_t selector)
-{
-    unsigned dpl = attr_dpl(attr), rpl = sel_rpl(selector);
-
-    if (!attr_is_code(attr)) return RS_RULE_TASK_CS_TYPE;
-    if (attr_is_conforming(attr) ? dpl > rpl : dpl != rpl) return RS_RULE_TASK_CS_DPL;
-    if (!(attr & ATTR_P)) return RS_RULE_TASK_CS_P;
-    return RS_RULE_NONE;
-}
-
-/** task_stack_judge - SS: not writable data, RPL or DPL other than CPL #TS(sel); not present #SS(sel). */
-enum rs_rule task_stack_judge(uint16_t attr, uint16_t selector, unsigned cpl)
-{
-    if (!attr_is_writable(attr)) return RS_RULE_TASK_SS_TYPE;
-    if (sel_rpl(selector) != cpl || attr_dpl(attr) != cpl) return RS_RULE_TASK_SS_DPL;
-    if (!(attr & ATTR_P)) return RS_RULE_TASK_SS_P;
-    return RS_RULE_NONE;
-}
-
-/** task_data_judge - DS, ES, FS, GS: as seg_data_judge, but #TS(sel); not present #NP(sel). */
-enum rs_rule task_data_judge(uint16_t attr, uint16_t selector, unsigned cpl)
-{
-    enum rs_rule broken = seg_data_judge(attr, selector, cpl);
-
-    if (broken == RS_RULE_SEG_TYPE) return RS_RULE_TASK_DATA_TYPE;
-    if (broken == RS_RULE_SEG_DPL) return RS_RULE_TASK_DATA_DPL;
-    return broken == RS_RULE_SEG_P ? RS_RULE_TASK_DATA_P : RS_RULE_NONE;
-}
-
 /* ---- the new TSS -------------------------------------------------------------------------------------------- */
 
 static const uint16_t gate_rules[] = {RS_RULE_TASK_GATE_DPL, RS_RULE_TASK_GATE_P};
@@ -115,13 +76,6 @@ static const uint16_t tss_rules[] = {RS_RULE_TASK_TSS_TYPE, RS_RULE_TASK_TSS_P,
                                      RS_RULE_TASK_TSS_LIMIT};
 static const uint16_t link_rules[] = {RS_RULE_TASK_LINK_TYPE, RS_RULE_TASK_TSS_P,
                                       RS_RULE_TASK_TSS_LIMIT};
-static const uint16_t ldt_rules[] = {RS_RULE_TASK_LDT_TYPE, RS_RULE_TASK_LDT_P};
-static const uint16_t code_rules[] = {RS_RULE_TASK_CS_TYPE, RS_RULE_TASK_CS_DPL, RS_RULE_TASK_CS_P};
-static const uint16_t stack_rules[] = {RS_RULE_TASK_SS_TYPE, RS_RULE_TASK_SS_DPL,
-                                       RS_RULE_TASK_SS_P};
-static const uint16_t data_rules[] = {RS_RULE_TASK_DATA_TYPE, RS_RULE_TASK_DATA_DPL,
-                                      RS_RULE_TASK_DATA_P};
-
 /* The selector is of the GDT and within it: else #GP(sel), IRET #TS(sel). Then task_tss_judge. */
 static bool find_tss(struct cpu *c, struct task *t)
 {
@@ -232,14 +186,14 @@ static bool read_image(struct cpu *c, const struct task *t, struct image *m)
     uint32_t trap = 0;
     bool ok = field(c, t, l->ip, l->width, &m->ip) &&
               field(c, t, l->ip + l->width, l->width, &m->flags) &&
-              selector_field(c, t, l->ldt, &m->ldt);
+              selector_field(c, t, l->ldt, &m->sel.ldt);
 
     for (unsigned i = 0; ok && i < 8; i++) {
         ok = field(c, t, l->gpr + l->width * i, l->width, &m->gpr[i]);
         if (l->width == 2) m->gpr[i] |= 0xffff0000u;
     }
     for (unsigned i = 0; ok && i < l->segs; i++)
-        ok = selector_field(c, t, l->seg + l->width * i, &m->seg[i]);
+        ok = selector_field(c, t, l->seg + l->width * i, &m->sel.seg[i]);
     if (l->width == 2) return ok;
     ok = ok && field(c, t, TSS32_CR3, 4, &m->cr3) && field(c, t, TSS32_TRAP, 2, &trap);
     m->trap = trap & 1;
@@ -268,8 +222,8 @@ static void put_cr3(struct cpu *c, const struct task *t, uint64_t value)
 static void put_selectors(struct cpu *c, const struct image *m)
 {
     for (unsigned i = SEG_ES; i <= SEG_GS; i++)
-        c->seg[i] = (struct segment){.sel = m->seg[i], .attr = ATTR_UNUSABLE};
-    c->seg[SEG_LDTR] = (struct segment){.sel = m->ldt, .attr = ATTR_UNUSABLE};
+        c->seg[i] = (struct segment){.sel = m->sel.seg[i], .attr = ATTR_UNUSABLE};
+    c->seg[SEG_LDTR] = (struct segment){.sel = m->sel.ldt, .attr = ATTR_UNUSABLE};
 }
 
 /* Account for what asked: the op in progress, or an INT n that is being delivered. */
@@ -299,105 +253,13 @@ static void commit(struct cpu *c, const struct task *t, const struct image *m)
     for (unsigned i = 0; i < 8; i++) c->gpr[R_RAX + i] = m->gpr[i];
     put_selectors(c, m);
     c->shadow = 0;
-    set_mode(c, flags & RF_VM ? 3 : sel_rpl(m->seg[SEG_CS]));
-}
-
-static bool load_ldt(struct cpu *c, uint16_t sel)
-{
-    struct desc_ref r;
-
-    if (sel_is_null(sel)) {
-        seg_fill_null(c, SEG_LDTR, sel);
-        return true;
-    }
-    if (!check(c, RS_RULE_TASK_LDT_TABLE, !(sel & SELEC_TI), sel, 0, c->gdtr.limit, sel_error(sel)))
-        return false;
-    if (!desc_read(c, sel, 8, RS_RULE_TASK_LDT_TABLE, &r)) return false;
-    if (!CHECKS(c, ldt_rules, task_ldt_judge(r.d.attr), sel, r.d.attr, c->cpl, sel_error(sel)))
-        return false;
-    seg_fill(c, SEG_LDTR, sel, &r.d);
-    return true;
-}
-
-static bool load_code(struct cpu *c, uint16_t sel)
-{
-    struct desc_ref r;
-
-    if (!check(c, RS_RULE_TASK_CS_TABLE, !sel_is_null(sel), sel, 0, c->gdtr.limit, sel_error(sel)))
-        return false;
-    if (!desc_read(c, sel, 8, RS_RULE_TASK_CS_TABLE, &r)) return false;
-    if (!CHECKS(c, code_rules, task_code_judge(r.d.attr, sel), sel, r.d.attr, c->cpl,
-                sel_error(sel)))
-        return false;
-    if (!desc_set_accessed(c, &r)) return false;
-    code_fill(c, sel, c->cpl, &r.d);
-    return true;
-}
-
-static bool load_stack(struct cpu *c, uint16_t sel)
-{
-    struct desc_ref r;
-
-    if (!check(c, RS_RULE_TASK_SS_TABLE, !sel_is_null(sel), sel, 0, c->gdtr.limit, sel_error(sel)))
-        return false;
-    if (!desc_read(c, sel, 8, RS_RULE_TASK_SS_TABLE, &r)) return false;
-    if (!CHECKS(c, stack_rules, task_stack_judge(r.d.attr, sel, c->cpl), sel, r.d.attr, c->cpl,
-                sel_error(sel)))
-        return false;
-    if (!desc_set_accessed(c, &r)) return false;
-    seg_fill(c, SEG_SS, sel, &r.d);
-    return true;
-}
-
-static bool load_data(struct cpu *c, enum seg seg, uint16_t sel)
-{
-    struct desc_ref r;
-
-    if (sel_is_null(sel)) {
-        seg_fill_null(c, seg, sel);
-        return true;
-    }
-    if (!desc_read(c, sel, 8, RS_RULE_TASK_DATA_TABLE, &r)) return false;
-    if (!CHECKS(c, data_rules, task_data_judge(r.d.attr, sel, c->cpl), sel, r.d.attr, c->cpl,
-                sel_error(sel)))
-        return false;
-    if (!desc_set_accessed(c, &r)) return false;
-    seg_fill(c, seg, sel, &r.d);
-    return true;
-}
-
-/* A virtual-8086 task: base = selector * 16, 64 KiB, writable data of DPL 3. */
-static void load_v86(struct cpu *c, const struct image *m)
-{
-    for (unsigned i = SEG_ES; i <= SEG_GS; i++) {
-        const struct descriptor d = {.base = (uint32_t)m->seg[i] << 4,
-                                     .limit = 0xffff,
-                                     .attr = ATTR_P | ATTR_S | ATTR_DPL | ATTR_RW | ATTR_ACCESSED};
-        seg_fill(c, (enum seg)i, m->seg[i], &d);
-    }
-}
-
-/** LDTR, CS, SS, then DS, ES, FS, GS. Manual: SDM 3A "Exception Conditions Checked During a Task Switch". */
-static bool load_segments(struct cpu *c, const struct image *m)
-{
-    static const uint8_t data[] = {SEG_DS, SEG_ES, SEG_FS, SEG_GS};
-
-    if (!load_ldt(c, m->ldt)) return false;
-    if (c->flags & RF_VM) {
-        load_v86(c, m);
-        return true;
-    }
-    if (!load_code(c, m->seg[SEG_CS]) || !load_stack(c, m->seg[SEG_SS])) return false;
-    for (unsigned i = 0; i < sizeof data; i++) {
-        if (!load_data(c, (enum seg)data[i], m->seg[data[i]])) return false;
-    }
-    return true;
+    set_mode(c, flags & RF_VM ? 3 : sel_rpl(m->sel.seg[SEG_CS]));
 }
 
 /* In the new task: segments, an event's error code (of the new TSS's size), IP, T. */
 static bool enter(struct cpu *c, const struct task *t, const struct image *m)
 {
-    bool ok = load_segments(c, m);
+    bool ok = task_load(c, &m->sel);
 
     cpu_mode_changed(c);
     if (!ok) return false;

@@ -28,6 +28,13 @@ enum task_end {
 /** At a boundary, or with an op in progress, which it accounts for. */
 enum task_end task_switch(struct cpu *c, struct task *t);
 
+/** What the new TSS names. */
+struct task_selectors {
+    uint16_t seg[6], ldt;
+};
+/** Load them at the new CPL, by EFLAGS.VM as a virtual-8086 task's. False: c->fault is the new task's. */
+bool task_load(struct cpu *c, const struct task_selectors *t);
+
 /** Far JMP or CALL to the TSS or task gate r. */
 enum step task_far(struct cpu *c, uint16_t selector, bool call, const struct desc_ref *r);
 /** IRET with NT=1 outside IA-32e mode. */
