@@ -48,7 +48,7 @@ static void page(struct ring *r, uint64_t linear, uint64_t flags)
 #define USER_PAGE (PTE_P | PTE_W | PTE_U)
 #define SUP_PAGE (PTE_P | PTE_W)
 
-START_TEST(a_page_that_is_absent_or_malformed_refuses_whoever_comes)
+START_TEST(checks_1_and_2_a_page_that_is_absent_or_malformed_refuses_whoever_comes)
 {
     struct ring *r = at(3);
 
@@ -143,7 +143,7 @@ START_TEST(nothing_runs_from_a_page_with_xd_while_nxe_is_set)
 }
 END_TEST
 
-START_TEST(smep_keeps_the_supervisor_from_running_user_pages)
+START_TEST(checks_13_smep_keeps_the_supervisor_from_running_user_pages)
 {
     struct ring *r = at(0);
 
@@ -166,7 +166,7 @@ START_TEST(smep_keeps_the_supervisor_from_running_user_pages)
 }
 END_TEST
 
-START_TEST(smap_keeps_the_supervisor_from_user_data_unless_ac_is_set)
+START_TEST(checks_14_smap_keeps_the_supervisor_from_user_data_unless_ac_is_set)
 {
     struct ring *r = at(0);
 
@@ -190,7 +190,7 @@ START_TEST(smap_keeps_the_supervisor_from_user_data_unless_ac_is_set)
 }
 END_TEST
 
-START_TEST(smap_keeps_descriptor_tables_out_of_user_pages_whatever_ac_says)
+START_TEST(checks_14_smap_keeps_descriptor_tables_out_of_user_pages_whatever_ac_says)
 {
     struct ring *r = at(3);
 
@@ -216,7 +216,7 @@ END_TEST
 
 /* ---- canonical addresses --------------------------------------------------------------------------------------------- */
 
-START_TEST(addresses_are_canonical_in_64_bit_mode)
+START_TEST(checks_34_addresses_are_canonical_in_64_bit_mode)
 {
     struct ring *r = at(3);
 
@@ -263,7 +263,7 @@ END_TEST
 
 /* ---- alignment -------------------------------------------------------------------------------------------------------- */
 
-START_TEST(misaligned_data_is_ac_where_am_and_ac_ask_for_it_in_ring_3)
+START_TEST(checks_101_misaligned_data_is_ac_where_am_and_ac_ask_for_it_in_ring_3)
 {
     struct ring *r = at(3);
     uint64_t cr0 = get(r, RS_REG_CR0);
@@ -305,7 +305,7 @@ static struct ring *at_sse(unsigned cpl)
     return r;
 }
 
-START_TEST(sixteen_byte_operands_are_aligned_where_the_instruction_says_so)
+START_TEST(checks_101_sixteen_byte_operands_are_aligned_where_the_instruction_says_so)
 {
     struct ring *r = at_sse(3);
 
@@ -349,7 +349,7 @@ END_TEST
 
 /* ---- instructions -------------------------------------------------------------------------------------------------------- */
 
-START_TEST(an_instruction_has_at_most_15_bytes)
+START_TEST(checks_22_an_instruction_has_at_most_15_bytes)
 {
     struct ring *r = at(3);
 
@@ -384,7 +384,7 @@ START_TEST(undefined_opcodes_and_absent_features_are_ud)
 }
 END_TEST
 
-START_TEST(em_osfxsr_and_ts_decide_about_sse)
+START_TEST(checks_105_em_osfxsr_and_ts_decide_about_sse)
 {
     struct ring *r = at(3);
     uint64_t cr0 = get(r, RS_REG_CR0);
@@ -407,7 +407,7 @@ START_TEST(em_osfxsr_and_ts_decide_about_sse)
 }
 END_TEST
 
-START_TEST(x87_and_wait_are_nm_by_ts_as_em_and_mp_say)
+START_TEST(checks_105_x87_and_wait_are_nm_by_ts_as_em_and_mp_say)
 {
     struct ring *r = at(3);
     uint64_t cr0 = get(r, RS_REG_CR0);
@@ -460,7 +460,7 @@ static void with_stack(struct ring *r, uint64_t limit, unsigned attr)
 
 #define DATA_3 (ATTR_P | ATTR_S | ATTR_RW | ATTR_ACCESSED | ATTR_DB | 3u << 5)
 
-START_TEST(data_segments_end_at_their_limit)
+START_TEST(checks_43_data_segments_end_at_their_limit)
 {
     for (int compatibility = 0; compatibility < 2; compatibility++) {
         struct ring *r = in_32(compatibility);
@@ -485,7 +485,7 @@ START_TEST(data_segments_end_at_their_limit)
 }
 END_TEST
 
-START_TEST(stack_segments_end_at_their_limit_with_ss)
+START_TEST(checks_43_stack_segments_end_at_their_limit_with_ss)
 {
     for (int compatibility = 0; compatibility < 2; compatibility++) {
         struct ring *r = in_32(compatibility);
@@ -505,7 +505,7 @@ START_TEST(stack_segments_end_at_their_limit_with_ss)
 }
 END_TEST
 
-START_TEST(nothing_is_reached_through_a_null_segment)
+START_TEST(checks_40_nothing_is_reached_through_a_null_segment)
 {
     for (int compatibility = 0; compatibility < 2; compatibility++) {
         struct ring *r = in_32(compatibility);
@@ -545,7 +545,7 @@ START_TEST(a_null_ss_carried_into_compatibility_mode_holds_no_stack)
 }
 END_TEST
 
-START_TEST(types_say_who_may_be_read_and_written)
+START_TEST(checks_44_types_say_who_may_be_read_and_written)
 {
     for (int compatibility = 0; compatibility < 2; compatibility++) {
         struct ring *r = in_32(compatibility);
@@ -576,7 +576,7 @@ START_TEST(types_say_who_may_be_read_and_written)
 }
 END_TEST
 
-START_TEST(code_ends_at_its_limit_for_branches_and_for_an_instructions_last_byte)
+START_TEST(checks_43_code_ends_at_its_limit_for_branches_and_for_an_instructions_last_byte)
 {
     for (int compatibility = 0; compatibility < 2; compatibility++) {
         struct ring *r = in_32(compatibility);
@@ -605,21 +605,21 @@ START_TEST(code_ends_at_its_limit_for_branches_and_for_an_instructions_last_byte
 }
 END_TEST
 
-RUN_TESTS("access", a_page_that_is_absent_or_malformed_refuses_whoever_comes,
+RUN_TESTS("access", checks_1_and_2_a_page_that_is_absent_or_malformed_refuses_whoever_comes,
           a_user_needs_user_pages_and_writable_ones_for_writing,
           write_protection_binds_the_supervisor_while_wp_is_set,
           nothing_runs_from_a_page_with_xd_while_nxe_is_set,
-          smep_keeps_the_supervisor_from_running_user_pages,
-          smap_keeps_the_supervisor_from_user_data_unless_ac_is_set,
-          smap_keeps_descriptor_tables_out_of_user_pages_whatever_ac_says,
-          addresses_are_canonical_in_64_bit_mode,
+          checks_13_smep_keeps_the_supervisor_from_running_user_pages,
+          checks_14_smap_keeps_the_supervisor_from_user_data_unless_ac_is_set,
+          checks_14_smap_keeps_descriptor_tables_out_of_user_pages_whatever_ac_says,
+          checks_34_addresses_are_canonical_in_64_bit_mode,
           running_off_the_end_of_the_lower_half_is_a_fetch_from_nowhere,
-          misaligned_data_is_ac_where_am_and_ac_ask_for_it_in_ring_3,
-          sixteen_byte_operands_are_aligned_where_the_instruction_says_so,
-          mxcsr_takes_no_reserved_bit_from_ldmxcsr_or_fxrstor, an_instruction_has_at_most_15_bytes,
-          undefined_opcodes_and_absent_features_are_ud, em_osfxsr_and_ts_decide_about_sse,
-          x87_and_wait_are_nm_by_ts_as_em_and_mp_say, data_segments_end_at_their_limit,
-          stack_segments_end_at_their_limit_with_ss, nothing_is_reached_through_a_null_segment,
+          checks_101_misaligned_data_is_ac_where_am_and_ac_ask_for_it_in_ring_3,
+          checks_101_sixteen_byte_operands_are_aligned_where_the_instruction_says_so,
+          mxcsr_takes_no_reserved_bit_from_ldmxcsr_or_fxrstor, checks_22_an_instruction_has_at_most_15_bytes,
+          undefined_opcodes_and_absent_features_are_ud, checks_105_em_osfxsr_and_ts_decide_about_sse,
+          checks_105_x87_and_wait_are_nm_by_ts_as_em_and_mp_say, checks_43_data_segments_end_at_their_limit,
+          checks_43_stack_segments_end_at_their_limit_with_ss, checks_40_nothing_is_reached_through_a_null_segment,
           a_null_ss_carried_into_compatibility_mode_holds_no_stack,
-          types_say_who_may_be_read_and_written,
-          code_ends_at_its_limit_for_branches_and_for_an_instructions_last_byte)
+          checks_44_types_say_who_may_be_read_and_written,
+          checks_43_code_ends_at_its_limit_for_branches_and_for_an_instructions_last_byte)

@@ -259,6 +259,34 @@ BOTH(checks_119_the_base_instructions_hang_on_cr4_fsgsbase_and_64_bit_mode)
     ring_free(r);
 }
 
+/* ---- stale translations ------------------------------------------------------------------------------- */
+
+/* Rights that grow without INVLPG: the cached entry refuses once, and by that is gone. */
+BOTH(checks_117_a_page_fault_from_a_stale_entry_drops_it_and_the_retry_walks)
+{
+    enum { PT = 0x260000 };
+    const uint64_t page = 0x500000;
+    struct ring *r = ring_new(false);
+
+    poke(r, TABLES + 8192 + 8 * (GUARD >> 21), PT | PTE_P | PTE_W | PTE_U, 8);
+    poke(r, PT, page | PTE_P | PTE_U, 8);
+    reg(r, RS_REG_CR3, get(r, RS_REG_CR3));
+    reg(r, RS_REG_CR0, get(r, RS_REG_CR0) | CR0_WP);
+    reg(r, RS_REG_RBX, GUARD);
+    TRY(r, 0x48, 0x8b, 0x03); /* mov rax, [rbx]: cached as read-only */
+    ALLOWED(r);
+    poke(r, PT, page | PTE_P | PTE_W | PTE_U, 8);
+    at_level(r, 0);
+    TRY(r, 0x48, 0x89, 0x03); /* mov [rbx], rax */
+    REFUSED(r, PG_WR_SUP, PF, PFEC_P | PFEC_W);
+    ck_assert_uint_eq(get(r, RS_REG_CR2), GUARD);
+    at_level(r, 0);
+    TRY(r, 0x48, 0x89, 0x03);
+    ALLOWED(r);
+    ck_assert_uint_eq(peek(r, PT, 8) & PTE_D, PTE_D);
+    ring_free(r);
+}
+
 /* ---- devices ------------------------------------------------------------------------------------------- */
 
 struct touched {
@@ -318,4 +346,5 @@ RUN_TESTS("cpu/lines", checks_72_power_up_is_as_the_table_says,
           checks_119_syscall_and_sysret_are_undefined_in_compatibility_mode,
           checks_119_swapgs_is_for_level_0_and_undefined_outside_64_bit_mode,
           checks_119_the_base_instructions_hang_on_cr4_fsgsbase_and_64_bit_mode,
+          checks_117_a_page_fault_from_a_stale_entry_drops_it_and_the_retry_walks,
           checks_123_no_device_is_touched_by_an_instruction_that_faults)
