@@ -76,6 +76,8 @@ static inline bool cpu_long(const struct cpu *c) { return (c->efer & EFER_LMA) !
 /** 64-bit mode (not compatibility mode). */
 static inline bool cpu_64(const struct cpu *c) { return cpu_long(c) && (c->seg[SEG_CS].attr & ATTR_L); }
 static inline unsigned cpu_iopl(const struct cpu *c) { return (unsigned)(c->flags & RF_IOPL) >> RF_IOPL_SHIFT; }
+static inline bool cpu_v86(const struct cpu *c) { return (c->flags & RF_VM) != 0; }
+/** Protected mode, virtual-8086 mode not included. */
 static inline bool cpu_protected(const struct cpu *c) { return (c->cr0 & CR0_PE) && !(c->flags & RF_VM); }
 
 /** Recompute all that is derived from CR0, CR4, EFER, CS, SS, CPL, RFLAGS.AC/IOPL/VM: the decode
@@ -178,6 +180,8 @@ void stack_pointer_put(struct cpu *c, uint64_t sp);
 bool stack_push(struct cpu *c, unsigned size, uint64_t value);
 /** Judge a push without making it. */
 bool stack_probe_push(struct cpu *c, unsigned size);
+/** The same of size bytes `down` bytes below the stack's top. */
+bool stack_probe_at(struct cpu *c, unsigned down, unsigned size);
 bool stack_pop(struct cpu *c, unsigned size, uint64_t *value);
 /** Read the slot `offset` bytes above the stack top without popping. */
 bool stack_peek(struct cpu *c, unsigned offset, unsigned size, uint64_t *value);
@@ -243,8 +247,6 @@ struct features {
 static inline bool cpu_has(const struct cpu *c, enum feature f) { return c->features->on[f]; }
 static inline bool features_do(const struct features *f, enum behaviour b) { return f->behaves >> b & 1; }
 static inline bool cpu_does(const struct cpu *c, enum behaviour b) { return features_do(c->features, b); }
-/** Execute-disable, unless IA32_MISC_ENABLE has switched it off. */
-static inline bool cpu_nx(const struct cpu *c) { return cpu_has(c, FEAT_NX) && !(c->misc_enable & MISC_XD_OFF); }
 /** Parse "MODEL[,+feat,-feat...]"; false with one line in error. */
 bool features_parse(struct features *f, const char *spec, char *error, size_t error_size);
 

@@ -11,6 +11,7 @@
  * Table", "Error Code", "Interrupt 8-Double Fault Exception (#DF)"; SDM 2A "INT n/INTO/INT3/INT1".
  */
 #include "arch/rules.h"
+#include "cpu/real.h"
 #include "cpu/task.h"
 
 #include <stdio.h>
@@ -152,16 +153,11 @@ static void event_syscall(struct cpu *c, const struct delivery *d)
                 c->gpr[R_RDX]);
 }
 
-/* The frame is in memory: registers, level, time, count, ledger. */
-static void commit(struct cpu *c, const struct delivery *d)
+/* The handler is entered: mode, time, count, ledger. */
+static void entered(struct cpu *c, const struct delivery *d)
 {
     const struct fault *f = d->f;
 
-    event_syscall(c, d);
-    charge(c, d);
-    seg_fill(c, SEG_CS, (uint16_t)((d->gate.selector & ~3u) | d->cpl), &d->code.d);
-    c->gpr[R_RIPBASE] = d->gate.offset;
-    enter_flags(c, &d->gate);
     set_mode(c, d->cpl);
     if (f->klass == FC_SOFT || f->klass == FC_ICEBP) { /* the instruction has retired */
         c->insns++;
@@ -173,6 +169,27 @@ static void commit(struct cpu *c, const struct delivery *d)
                        (d->ist ? d->gate.ist : d->inner ? CROSS_VIA_RSP : 0));
     crossing_enter(c, crossing_of(f), f->vector, d->from, d->start);
     c->via = 0;
+}
+
+/* The frame is in memory: registers and flags. */
+static void commit(struct cpu *c, const struct delivery *d)
+{
+    event_syscall(c, d);
+    charge(c, d);
+    seg_fill(c, SEG_CS, (uint16_t)((d->gate.selector & ~3u) | d->cpl), &d->code.d);
+    c->gpr[R_RIPBASE] = d->gate.offset;
+    enter_flags(c, &d->gate);
+    entered(c, d);
+}
+
+/* ---- real mode ---------------------------------------------------------------------------------------------------- */
+
+static bool take_real(struct cpu *c, struct delivery *d)
+{
+    if (!real_deliver(c, d->f->vector, d->flags, d->rip)) return false;
+    charge(c, d);
+    entered(c, d);
+    return true;
 }
 
 /* ---- IA-32e mode ------------------------------------------------------------------------------------------------ */
@@ -235,24 +252,37 @@ static bool take_long(struct cpu *c, struct delivery *d)
 
 /* ---- protected mode outside IA-32e mode ------------------------------------------------------------------------------ */
 
+static const uint8_t v86_segs[] = {SEG_GS, SEG_FS, SEG_DS, SEG_ES};
+
+static bool v86_gate_check(struct cpu *c, const struct delivery *d)
+{
+    uint16_t sel = d->gate.selector, attr = d->code.d.attr;
+
+    return check(c, RS_RULE_V86_GATE_CS, v86_gate_judge(attr), sel, attr, c->cpl, sel_error(sel));
+}
+
 /**
  * take_protected - delivery through a 16- or 32-bit gate outside IA-32e mode.
  *   1. read_gate, read_code
  *   2. inner level: SS:SP from the TSS, tss_stack
  *   3. room on the stack: new_stack_room; handler's offset beyond the limit: #GP(EXT)
  *   4. [SS, SP,] FLAGS, CS, IP [, error code], each of the gate's size, pushed as the new level
+ * Out of virtual-8086 mode the code segment must be non-conforming with DPL 0, #GP(sel + EXT); GS, FS, DS
+ * and ES are pushed before SS and become null. SDM 2A "INT n/INTO/INT3/INT1".
  */
 static bool take_protected(struct cpu *c, struct delivery *d)
 {
     const struct fault *f = d->f;
     unsigned width = d->gate.type == SYS_INT16 || d->gate.type == SYS_TRAP16 ? 2 : 4;
     struct new_stack k = {.s = c->seg[SEG_SS], .sp = c->gpr[R_RSP]};
-    uint64_t frame[6] = {c->seg[SEG_SS].sel, c->gpr[R_RSP], d->flags,
-                         c->seg[SEG_CS].sel, d->rip,        f->error};
+    bool v86 = cpu_v86(c);
+    uint64_t frame[10] = {c->seg[SEG_GS].sel, c->seg[SEG_FS].sel, c->seg[SEG_DS].sel, c->seg[SEG_ES].sel,
+                          c->seg[SEG_SS].sel, c->gpr[R_RSP],      d->flags,           c->seg[SEG_CS].sel,
+                          d->rip,             f->error};
 
-    if (!read_code(c, d)) return false;
+    if (!read_code(c, d) || (v86 && !v86_gate_check(c, d))) return false;
     if (d->inner && !tss_stack(c, d->cpl, &k)) return false;
-    unsigned skip = d->inner ? 0 : 2, slots = (f->has_error ? 6 : 5) - skip;
+    unsigned skip = v86 ? 0 : d->inner ? 4 : 6, slots = (f->has_error ? 10 : 9) - skip;
     if (!new_stack_room(c, &k, slots, width)) return false;
     if (!target_check(c, d->gate.offset, d->code.d.attr, d->code.d.limit)) return false;
     if (!new_stack_push(c, d->cpl, &k, frame + skip, slots, width)) return false;
@@ -260,6 +290,9 @@ static bool take_protected(struct cpu *c, struct delivery *d)
     if (d->inner && !desc_set_accessed(c, &k.at)) return false;
 
     new_stack_commit(c, &k, slots * width);
+    if (v86) {
+        for (unsigned i = 0; i < sizeof v86_segs; i++) seg_fill_null(c, v86_segs[i], 0);
+    }
     commit(c, d);
     return true;
 }
@@ -286,15 +319,7 @@ static bool take_task(struct cpu *c, const struct delivery *d)
 
 /* ---- one attempt ----------------------------------------------------------------------------------------------------- */
 
-enum outcome { TAKEN, FAULTED, MISSING };
-
-static enum outcome missing(struct cpu *c, const char *what)
-{
-    gap(c, what);
-    return MISSING;
-}
-
-static enum outcome attempt(struct cpu *c, const struct fault *f)
+static bool attempt(struct cpu *c, const struct fault *f)
 {
     struct delivery d = {.f = f,
                          .rip = pushed_rip(c, f),
@@ -302,22 +327,22 @@ static enum outcome attempt(struct cpu *c, const struct fault *f)
                          .start = cpu_now(c),
                          .from = c->cpl};
 
-    if (!cpu_protected(c)) return missing(c, "delivery in real or virtual-8086 mode");
-    if (!read_gate(c, &d)) return FAULTED;
-    if (cpu_long(c)) return take_long(c, &d) ? TAKEN : FAULTED;
-    if (d.gate.type == SYS_TASK) return take_task(c, &d) ? TAKEN : FAULTED;
-    return take_protected(c, &d) ? TAKEN : FAULTED;
+    if (!(c->cr0 & CR0_PE)) return take_real(c, &d);
+    if (!read_gate(c, &d)) return false;
+    if (cpu_long(c)) return take_long(c, &d);
+    if (d.gate.type == SYS_TASK) return take_task(c, &d);
+    return take_protected(c, &d);
 }
 
-static enum outcome take(struct cpu *c, const struct fault *f)
+static bool take(struct cpu *c, const struct fault *f)
 {
-    enum outcome how;
+    bool taken;
 
     crossing_begin(c);
     c->ext = f->klass != FC_SOFT;
-    how = attempt(c, f);
+    taken = attempt(c, f);
     c->ext = false;
-    return how;
+    return taken;
 }
 
 /* ---- faults upon faults ------------------------------------------------------------------------------------------------- */
@@ -433,7 +458,7 @@ static struct fault next_fault(struct cpu *c, const struct fault *now, const str
 }
 
 /**
- * deliver - take an exception or interrupt; false: shutdown (c->exit EXIT_FAULT) or a gap (EXIT_GAP).
+ * deliver - take an exception or interrupt; false: shutdown (c->exit EXIT_FAULT).
  * A fault met on the way is delivered instead, or makes a double fault with the one under way, or,
  * under way with a double fault, is the end. CR2 holds the last page fault's address, whatever it led to.
  * Manual: SDM 3A "Interrupt 8-Double Fault Exception (#DF)", "Interrupt 14-Page-Fault Exception (#PF)".
@@ -442,7 +467,7 @@ bool deliver(struct cpu *c, const struct fault *f)
 {
     struct chain k; /* filled as far as k.n says: most deliveries meet nothing */
     struct fault now = *f;
-    enum outcome how;
+    bool taken;
 
     k.f[0] = *f;
     k.n = 1;
@@ -450,7 +475,7 @@ bool deliver(struct cpu *c, const struct fault *f)
     c->in_df = false;
     c->exit = EXIT_NEXT;
     announce(c, &now);
-    while ((how = take(c, &now)) == FAULTED) {
+    while (!(taken = take(c, &now))) {
         struct fault met = c->fault;
 
         k.f[k.n++] = met;
@@ -463,6 +488,5 @@ bool deliver(struct cpu *c, const struct fault *f)
         now = next_fault(c, &now, &met);
     }
     c->in_df = false;
-    if (how == MISSING) c->exit = EXIT_GAP;
-    return how == TAKEN;
+    return taken;
 }

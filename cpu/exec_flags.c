@@ -2,13 +2,14 @@
  * exec_flags.c - flags moved and set: PUSHF POPF LAHF SAHF, CLC STC CMC, CLD STD, CLI STI, CLAC STAC.
  * Manual: SDM 1 "EFLAGS Register"; SDM 2, per instruction.
  */
-#include "cpu/protect.h"
+#include "cpu/real.h"
 
 /* ---- PUSHF, POPF ------------------------------------------------------------------------------------- */
 
 /** PUSHF - VM and RF read as 0. Outside virtual-8086 mode it is never refused. SDM 2B "PUSHF". */
 static enum step pushf(struct cpu *c, unsigned size)
 {
+    if (cpu_v86(c)) return v86_pushf(c, size);
     uint64_t image = flags_get(c) & ~(uint64_t)(RF_VM | RF_RF);
 
     return stack_push(c, size, image) ? STEP_NEXT : STEP_FAULT;
@@ -46,6 +47,7 @@ static enum step popf(struct cpu *c, unsigned size)
 {
     uint64_t image, mask = popf_mask(c->cpl, cpu_iopl(c), size), old = flags_get(c);
 
+    if (cpu_v86(c)) return v86_popf(c, size);
     if (!stack_pop(c, size, &image)) return STEP_FAULT;
     flags_put(c, ((old & ~mask) | (image & mask)) & ~(uint64_t)RF_RF);
     if ((old ^ c->flags) & (RF_AC | RF_IOPL)) cpu_mode_changed(c);
@@ -125,9 +127,14 @@ OP(std)
     return STEP_NEXT;
 }
 
+/* CPL 3 > IOPL with CR4.PVI=1: VIF stands for IF. */
+static bool pvi(const struct cpu *c) { return c->cpl == 3 && cpu_iopl(c) < 3 && (c->cr4 & CR4_PVI); }
+
 /** CLI - CPL > IOPL: #GP(0). SDM 2A "CLI". */
 OP(cli)
 {
+    if (cpu_v86(c)) return v86_cli(c);
+    if (pvi(c)) return pvi_cli(c);
     if (!priv_cli(c)) return STEP_FAULT;
     c->flags &= ~(uint64_t)RF_IF;
     return STEP_NEXT;
@@ -136,6 +143,8 @@ OP(cli)
 /** STI - CPL > IOPL: #GP(0). Interrupts are held off for one more instruction if IF was 0. SDM 2B "STI". */
 OP(sti)
 {
+    if (cpu_v86(c)) return v86_sti(c);
+    if (pvi(c)) return pvi_sti(c);
     if (!priv_cli(c)) return STEP_FAULT;
     if (!(c->flags & RF_IF)) c->shadow |= SHADOW_STI;
     c->flags |= RF_IF;

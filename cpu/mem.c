@@ -564,10 +564,12 @@ bool stack_push(struct cpu *c, unsigned size, uint64_t value)
     return true;
 }
 
-bool stack_probe_push(struct cpu *c, unsigned size)
+bool stack_probe_at(struct cpu *c, unsigned down, unsigned size)
 {
-    return mem_probe_write(c, SEG_SS, (stack_pointer(c) - size) & stack_mask(c), size);
+    return mem_probe_write(c, SEG_SS, (stack_pointer(c) - down) & stack_mask(c), size);
 }
+
+bool stack_probe_push(struct cpu *c, unsigned size) { return stack_probe_at(c, size, size); }
 
 bool stack_peek(struct cpu *c, unsigned offset, unsigned size, uint64_t *value)
 {

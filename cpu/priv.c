@@ -141,7 +141,7 @@ static bool io_map_base(struct cpu *c, uint16_t *base)
     return true;
 }
 
-/** priv_io - CPL <= IOPL: allowed. Else the TSS's map must cover the port (#GP(0)) and all bits of the
+/** priv_io - CPL <= IOPL, and not virtual-8086 mode: allowed. Else the TSS's map must cover the port (#GP(0)) and all bits of the
  *  access must be 0 (#GP(0)). Manual: SDM 1 "I/O Privilege Level", "I/O Permission Bit Map". */
 bool priv_io(struct cpu *c, uint16_t port, unsigned n)
 {
@@ -150,7 +150,7 @@ bool priv_io(struct cpu *c, uint16_t port, unsigned n)
     uint32_t offset;
     uint16_t base;
 
-    if (priv_iopl_judge(c->cpl, iopl)) return check(c, RS_RULE_IO_IOPL, true, port, who, 0, 0);
+    if (!cpu_v86(c) && priv_iopl_judge(c->cpl, iopl)) return check(c, RS_RULE_IO_IOPL, true, port, who, 0, 0);
     if (!io_map_base(c, &base)) return false;
     if (!check(c, RS_RULE_IO_IOPL, priv_io_map_judge(&c->seg[SEG_TR], base, port, &offset), port,
                who, (uint64_t)base << 16, 0))

@@ -8,7 +8,7 @@
  * Manual: SDM 3A "Segment Descriptors", "Type Checking", "Privilege Level Checking When Accessing
  * Data Segments", "Privilege Level Checking When Loading the SS Register"; SDM 2 MOV, LLDT, LTR.
  */
-#include "cpu/protect.h"
+#include "cpu/real.h"
 
 /* ---- unpacking ---------------------------------------------------------------------------------
  *  high dword: 31:24 base | 23 G 22 D/B 21 L 20 AVL | 19:16 limit | 15 P 14:13 DPL 12 S 11:8 type | base
@@ -330,25 +330,12 @@ static bool load_stack(struct cpu *c, uint16_t selector)
     return true;
 }
 
-/* The register becomes unusable; older AMD processors leave the base and limit of FS and GS. */
-static void load_null(struct cpu *c, enum seg seg, uint16_t selector)
-{
-    bool keeps = seg >= SEG_FS && cpu_does(c, BEHAVE_NULL_KEEPS_BASE);
-    struct descriptor d = {.attr = ATTR_UNUSABLE};
-
-    if (keeps) {
-        d.base = c->seg[seg].base;
-        d.limit = c->seg[seg].limit;
-    }
-    seg_fill(c, seg, selector, &d);
-}
-
 static bool load_data(struct cpu *c, enum seg seg, uint16_t selector)
 {
     struct desc_ref r;
 
     if (sel_is_null(selector)) {
-        load_null(c, seg, selector);
+        seg_fill_null(c, seg, selector);
         return true;
     }
     if (!desc_read(c, selector, 8, RS_RULE_SEG_TABLE, &r)) return false;
@@ -403,9 +390,12 @@ static bool load_tss(struct cpu *c, uint16_t selector)
 
 enum step seg_load(struct cpu *c, enum seg seg, uint16_t selector)
 {
-    bool ok;
+    bool ok = true;
 
-    if (seg == SEG_SS) {
+    if (!cpu_protected(c)) { /* LLDT and LTR do not come here */
+        real_load(c, seg, selector);
+        if (seg == SEG_SS) cpu_mode_changed(c);
+    } else if (seg == SEG_SS) {
         ok = load_stack(c, selector);
     } else if (seg == SEG_LDTR) {
         ok = load_ldt(c, selector);

@@ -7,6 +7,7 @@
  * Manual: SDM 2 "JMP", "CALL", "RET", "IRET/IRETD/IRETQ"; SDM 3A "Direct Calls or Jumps to Code
  * Segments", "Call Gates", "Stack Switching", "Returning from a Called Procedure".
  */
+#include "cpu/real.h"
 #include "cpu/task.h"
 #include "cpu/limit.h"
 
@@ -149,7 +150,7 @@ enum step far_transfer(struct cpu *c, uint16_t selector, uint64_t offset, unsign
 {
     struct desc_ref r;
 
-    if (!cpu_protected(c)) return gap(c, "far transfer in real or virtual-8086 mode");
+    if (!cpu_protected(c)) return real_transfer(c, selector, offset, size, call);
     if (!code_read(c, selector, &r)) return STEP_FAULT;
     if (!(r.d.attr & ATTR_S)) return transfer_system(c, selector, call, &r);
     if (size == 2) offset = (uint16_t)offset;
@@ -224,7 +225,7 @@ enum step far_return(struct cpu *c, unsigned size, unsigned pop_bytes)
     unsigned from = c->cpl;
     uint64_t cs;
 
-    if (!cpu_protected(c)) return gap(c, "far RET in real or virtual-8086 mode");
+    if (!cpu_protected(c)) return real_return(c, size, pop_bytes);
     crossing_begin(c);
     if (!stack_peek(c, 0, size, &f.rip) || !stack_peek(c, size, size, &cs)) return STEP_FAULT;
     f.cs = (uint16_t)cs;
@@ -261,14 +262,18 @@ static uint64_t iret_mask(unsigned cpl, unsigned iopl, unsigned size)
     return mask;
 }
 
-/* Is SS:RSP on the stack too? At an outer return, and always when IRET began in 64-bit mode. */
 static bool iret_read(struct cpu *c, unsigned size, struct frame *f)
 {
     uint64_t cs;
 
     if (!stack_peek(c, 0, size, &f->rip) || !stack_peek(c, size, size, &cs)) return false;
-    if (!stack_peek(c, 2 * size, size, &f->flags)) return false;
     f->cs = (uint16_t)cs;
+    return stack_peek(c, 2 * size, size, &f->flags);
+}
+
+/* CS, then SS:RSP: there at an outer return, and always when IRET began in 64-bit mode. */
+static bool iret_code(struct cpu *c, unsigned size, struct frame *f)
+{
     if (!return_code_check(c, f)) return false;
     if (!f->outer && !cpu_64(c)) return true;
     return read_stack_pair(c, 3 * size, size, f);
@@ -300,7 +305,8 @@ static enum step iret_commit(struct cpu *c, unsigned size, struct frame *f, bool
  * interrupt_return - IRET, IRETD, IRETQ.
  *   0. NMIs are unblocked, whatever follows
  *   1. NT=1: #GP(0) in IA-32e mode, a task return elsewhere
- *   2. RIP, CS, RFLAGS read in ascending order; CS as in far_return
+ *   2. RIP, CS, RFLAGS read in ascending order; VM=1 at CPL 0 outside IA-32e mode: v86_enter; else CS as in
+ *      far_return
  *   3. RSP, SS read (outer return, or begun in 64-bit mode)
  *   4. target beyond the limit or not canonical: #GP(0)
  *   5. SS: null where it may not be #GP(0), index #GP(sel), seg_stack_judge with the new CPL
@@ -312,17 +318,18 @@ enum step interrupt_return(struct cpu *c, unsigned size)
     struct frame f = {.start = cpu_now(c)};
     bool stack, nt = (c->flags & RF_NT) != 0;
 
-    if (!cpu_protected(c)) return gap(c, "IRET in real or virtual-8086 mode");
-    crossing_begin(c);
     c->nmi_blocked = false;
+    if (!cpu_protected(c)) return cpu_v86(c) ? v86_iret(c, size) : real_iret(c, size);
+    crossing_begin(c);
     if (cpu_long(c)) {
         if (!check(c, RS_RULE_IRET_NT, !nt, cpu_rip(c), nt, 0, 0)) return STEP_FAULT;
     } else if (nt) {
         return task_return(c);
     }
     if (!iret_read(c, size, &f)) return STEP_FAULT;
-    if (!cpu_long(c) && size > 2 && (f.flags & RF_VM) && c->cpl == 0)
-        return gap(c, "virtual-8086 mode");
+    if (!cpu_long(c) && size == 4 && (f.flags & RF_VM) && c->cpl == 0)
+        return v86_enter(c, f.rip, f.cs, f.flags, f.start);
+    if (!iret_code(c, size, &f)) return STEP_FAULT;
     stack = f.outer || cpu_64(c);
     if (!return_target_check(c, &f)) return STEP_FAULT;
     if (stack && !stack_segment_check(c, f.ss, f.cpl, f.mode64, &f.stack)) return STEP_FAULT;
