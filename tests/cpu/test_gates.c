@@ -416,6 +416,147 @@ BOTH(a_far_call_near_the_bottom_of_a_16_bit_stack_wraps_between_its_two_pushes)
     ring_free(r);
 }
 
+/* ---- levels 1 and 2, and edges ---------------------------------------------------------------------- */
+
+static void level_segments(struct ring *r, unsigned level)
+{
+    gdt(r, G_X, (D_CODE32 | D_DPL(level)) & ~D_ACCESSED);
+    gdt(r, G_SS16, (D_DATA | D_DPL(level)) & ~D_ACCESSED);
+}
+
+BOTH(checks_50_each_inner_level_has_its_own_place_in_the_tss)
+{
+    for (unsigned level = 0; level < 3; level++) {
+        struct ring *r = world();
+        uint64_t top = STACK16 + 0x1000 * level;
+
+        level_segments(r, level);
+        gate_at(r, SYS_CALL, G_X, TARGET, 3, 0);
+        poke(r, TSS + 4 + 8 * level, top, 4);
+        poke(r, TSS + 8 + 8 * level, 0xffff0000 | G_SS16 | level, 4); /* its upper half is reserved */
+        FROM(r, 3, CALL_GATE(3));
+        ALLOWED(r);
+        ck_assert_uint_eq(get(r, RS_REG_CPL), level);
+        ck_assert_uint_eq(get(r, RS_REG_SS), G_SS16 | level);
+        ck_assert_uint_eq(get(r, RS_REG_RSP), top - 16);
+        ck_assert_uint_eq(peek(r, GDT + G_X, 8) & D_ACCESSED, D_ACCESSED);
+        ck_assert_uint_eq(peek(r, GDT + G_SS16, 8) & D_ACCESSED, D_ACCESSED);
+        tss16(r, S_DATA, 0);
+        poke(r, TSS + 2 + 4 * level, 0x6000, 2);
+        poke(r, TSS + 4 + 4 * level, G_SS16 | level, 2);
+        FROM(r, 3, CALL_GATE(3));
+        ALLOWED(r);
+        ck_assert_uint_eq(get(r, RS_REG_SS), G_SS16 | level);
+        ck_assert_uint_eq(get(r, RS_REG_RSP), 0x6000 - 16);
+        ring_free(r);
+    }
+}
+
+BOTH(checks_49_each_level_of_a_64_bit_tss_and_its_last_byte)
+{
+    for (unsigned level = 0; level < 3; level++) {
+        struct ring *r = ring_new(false);
+
+        gdt(r, S_FREE, D_CODE64 | D_DPL(level));
+        gdt(r, S_GATE, (TARGET & 0xffff) | (uint64_t)S_FREE << 16 | (uint64_t)SYS_CALL << 40 | D_DPL(3) |
+                           D_P | (uint64_t)(TARGET >> 16) << 48);
+        gdt(r, S_GATE + 8, 0);
+        poke(r, DATA, (uint64_t)(S_GATE | 3) << 32, 8);
+        poke(r, TSS + 4 + 8 * level, STACK16 + 0x1000 * level, 8);
+        idt(r, VEC_TS, S_CODE3, handler(VEC_TS), SYS_INT, 0, 0); /* at level 3 */
+        reg(r, RS_REG_ES_LIMIT + I_TR, 4 + 8 * level + 6);
+        at_level(r, 3);
+        reg(r, RS_REG_RAX, DATA);
+        TRY(r, 0xff, 0x18);
+        REFUSED(r, TSS_LIMIT, TS, S_TSS);
+        reg(r, RS_REG_ES_LIMIT + I_TR, 4 + 8 * level + 7);
+        at_level(r, 3);
+        reg(r, RS_REG_RAX, DATA);
+        TRY(r, 0xff, 0x18);
+        PASSED(r, TSS_LIMIT);
+        ck_assert_uint_eq(get(r, RS_REG_CPL), level);
+        ck_assert_uint_eq(get(r, RS_REG_SS), level);
+        ck_assert_uint_eq(get(r, RS_REG_RSP), STACK16 + 0x1000 * level - 32);
+        ring_free(r);
+    }
+}
+
+BOTH(checks_49_descriptors_may_end_with_their_table)
+{
+    struct ring *r = world();
+
+    gate_at(r, SYS_CALL, G_X, TARGET, 3, 0);
+    gdt(r, G_X, D_CODE32);
+    reg(r, RS_REG_GDTR_LIMIT, G_X + 7);
+    FROM(r, 3, CALL_GATE(3));
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CS), G_X);
+    reg(r, RS_REG_GDTR_LIMIT, G_X + 6);
+    FROM(r, 3, CALL_GATE(3));
+    REFUSED(r, SEG_TABLE, GP, G_X);
+    gate_at(r, SYS_CALL, S_CODE_32, TARGET, 3, 0);
+    reg(r, RS_REG_GDTR_LIMIT, G_GATE + 7);
+    FROM(r, 3, CALL_GATE(3));
+    ALLOWED(r);
+    gdt(r, S_CODE3, D_DATA);
+    poke(r, TSS + 8, G_SS16, 4);
+    reg(r, RS_REG_GDTR_LIMIT, G_SS16 + 7);
+    FROM(r, 3, CALL_GATE(3));
+    ALLOWED(r);
+    ring_free(r);
+    r = ring_new(false); /* 16 bytes in IA-32e mode */
+    gdt(r, S_GATE, (uint64_t)S_CODE << 16 | (uint64_t)SYS_CALL << 40 | D_DPL(3) | D_P);
+    poke(r, DATA, (uint64_t)(S_GATE | 3) << 32, 8);
+    reg(r, RS_REG_GDTR_LIMIT, S_GATE + 14);
+    at_level(r, 3);
+    reg(r, RS_REG_RAX, DATA);
+    TRY(r, 0xff, 0x18);
+    REFUSED(r, SEG_TABLE, GP, S_GATE);
+    ring_free(r);
+}
+
+BOTH(a_gate_at_the_same_level_judges_the_stack_before_the_target)
+{
+    struct ring *r = world();
+
+    gdt(r, G_X, 0x00409f0000000fffull); /* conforming */
+    gate_at(r, SYS_CALL, G_X, TARGET, 3, 0);
+    at_level(r, 3);
+    segment(r, I_SS, S_DATA3 | 3, 0, STACK3 - 1, ATTR_P | ATTR_S | ATTR_DB | 7 | 3u << 5); /* from STACK3 up */
+    reg(r, RS_REG_RSP, STACK3 + 7);
+    TRY(r, CALL_GATE(3));
+    REFUSED(r, LIMIT_STACK, SS, 0);
+    FROM(r, 3, CALL_GATE(3));
+    REFUSED(r, LIMIT_FETCH, GP, 0);
+    ring_free(r);
+}
+
+BOTH(checks_49_a_64_bit_frame_lies_wholly_in_canonical_addresses)
+{
+    struct ring *r = ring_new(false);
+    static const uint64_t bad[] = {0x0000800000000001, 0x0000800000000020, 0xffff80000000001f, 0x0000800000000008};
+
+    gdt(r, S_GATE, (TARGET & 0xffff) | (uint64_t)S_CODE << 16 | (uint64_t)SYS_CALL << 40 | D_DPL(3) | D_P |
+                       (uint64_t)(TARGET >> 16) << 48);
+    gdt(r, S_GATE + 8, 0);
+    poke(r, DATA, (uint64_t)(S_GATE | 3) << 32, 8);
+    idt(r, VEC_SS, S_CODE, handler(VEC_SS), SYS_INT, 0, 1);
+    idt(r, VEC_PF, S_CODE, handler(VEC_PF), SYS_INT, 0, 1);
+    for (unsigned i = 0; i < 4; i++) {
+        poke(r, TSS + 4, bad[i], 8);
+        at_level(r, 3);
+        reg(r, RS_REG_RAX, DATA);
+        TRY(r, 0xff, 0x18);
+        REFUSED(r, CANON_STACK, SS, 0);
+    }
+    poke(r, TSS + 4, 0x0000800000000000, 8); /* just below: canonical, and nothing there */
+    at_level(r, 3);
+    reg(r, RS_REG_RAX, DATA);
+    TRY(r, 0xff, 0x18);
+    ck_assert_uint_eq(r->fault_vector, VEC_PF);
+    ring_free(r);
+}
+
 /* ---- the way back ----------------------------------------------------------------------------------- */
 
 /* Words of n bytes at the top of level 0's stack, the first the lowest. */
@@ -624,6 +765,11 @@ RUN_TESTS("gates", checks_49_a_32_bit_call_gate_is_judged_by_the_larger_of_cpl_a
           an_exception_through_a_16_bit_gate_pushes_its_error_code_as_a_word_and_iret_returns,
           checks_50_mixed_sizes_a_32_bit_gate_from_16_bit_code,
           a_far_call_near_the_bottom_of_a_16_bit_stack_wraps_between_its_two_pushes,
+          checks_50_each_inner_level_has_its_own_place_in_the_tss,
+          checks_49_each_level_of_a_64_bit_tss_and_its_last_byte,
+          checks_49_descriptors_may_end_with_their_table,
+          a_gate_at_the_same_level_judges_the_stack_before_the_target,
+          checks_49_a_64_bit_frame_lies_wholly_in_canonical_addresses,
           checks_51_a_32_bit_far_return_judges_cs_then_ss_then_the_target,
           checks_51_operands_of_16_bits_are_zero_extended,
           checks_69_a_32_bit_iret_judges_cs_then_the_target_then_ss,

@@ -502,6 +502,52 @@ BOTH(checks_94_an_interrupt_finds_its_task_and_its_refusals_say_ext)
     ring_free(r);
 }
 
+BOTH(checks_93_a_task_with_if_set_lets_a_pending_interrupt_in_at_once)
+{
+    struct ring *r = world();
+
+    poke(r, NEW_TSS + O_FLAGS, 2 | RF_IF, 4);
+    poke(r, NEW_IP, 0x909090, 3);
+    idt(r, 0x60, S_CODE_32, handler(0x60), SYS_INT, 0, 0);
+    at_level(r, 0);
+    ck_assert_int_eq(rs_phys_write(r->m, CODE, (const uint8_t[]){SELF(0x60)}, 22), RS_OK);
+    ck_assert_int_eq(rs_phys_write(r->m, CODE + 20, (const uint8_t[]){JMP_TO(T_NEW)}, 7), RS_OK);
+    go(r, 3);
+    ck_assert_uint_eq(get(r, RS_REG_TR), T_NEW);
+    go(r, 1);
+    ck_assert_int_eq(r->vector, 0x60);
+    ck_assert_uint_eq(slot(r, 0), NEW_IP);
+    ck_assert_uint_eq(slot(r, 2), 2 | RF_IF);
+    ring_free(r);
+    r = world(); /* the same in one go */
+    poke(r, NEW_TSS + O_FLAGS, 2 | RF_IF, 4);
+    poke(r, NEW_IP, 0x909090, 3);
+    idt(r, 0x60, S_CODE_32, handler(0x60), SYS_INT, 0, 0);
+    at_level(r, 0);
+    ck_assert_int_eq(rs_phys_write(r->m, CODE, (const uint8_t[]){SELF(0x60)}, 22), RS_OK);
+    ck_assert_int_eq(rs_phys_write(r->m, CODE + 20, (const uint8_t[]){JMP_TO(T_NEW)}, 7), RS_OK);
+    go(r, 100);
+    ck_assert_int_eq(r->vector, 0x60);
+    ck_assert_uint_eq(slot(r, 0), NEW_IP);
+    ring_free(r);
+}
+
+BOTH(a_cross_says_whether_the_idt_sent_it)
+{
+    struct ring *r = world();
+    uint64_t idt_bit = 1ull << 22;
+
+    FROM(r, 0, CALL_TO(T_NEW));
+    ck_assert_uint_eq(r->cross.w[2] & 0xff0000, 1 << 16);
+    new_task32(r, 0);
+    idt_task(r, 0x80, T_NEW);
+    FROM(r, 0, INT(0x80));
+    ck_assert_uint_eq(r->cross.w[2] & 0xff0000, idt_bit | 1 << 16);
+    TRY(r, IRET);
+    ck_assert_uint_eq(r->cross.w[2] & 0xff0000, 0);
+    ring_free(r);
+}
+
 BOTH(checks_93_a_virtual_8086_task_has_segments_of_64_kib_and_level_3)
 {
     struct ring *r = world();
@@ -813,7 +859,8 @@ RUN_TESTS("tasks", checks_93_a_jump_to_a_tss_saves_the_old_task_and_loads_the_ne
           checks_93_selectors_that_will_not_load_are_the_new_tasks_fault,
           checks_93_a_fault_after_the_commit_shows_the_new_tasks_state,
           checks_94_an_interrupt_finds_its_task_and_its_refusals_say_ext,
-          checks_93_a_virtual_8086_task_has_segments_of_64_kib_and_level_3,
+          checks_93_a_task_with_if_set_lets_a_pending_interrupt_in_at_once,
+          a_cross_says_whether_the_idt_sent_it, checks_93_a_virtual_8086_task_has_segments_of_64_kib_and_level_3,
           checks_70_a_task_linked_to_itself_returns_to_itself,
           checks_93_nested_tasks_of_three_levels_unwind,
           checks_94_a_16_bit_tss_loads_words_and_loses_upper_halves,
