@@ -83,6 +83,7 @@
 #define EFER_LME (1u << 8)
 #define EFER_LMA (1u << 10)
 #define EFER_NXE (1u << 11)
+#define EFER_LMSLE (1u << 13) /* AMD */
 
 /* Page-table entries, 4-level and PAE. SDM 3A "4-Level Paging and 5-Level Paging".
  *  63 62:59  58:52 51:M   M-1:12   11:9 8 7      6 5 4   3   2   1   0
@@ -189,7 +190,9 @@ enum msr {
     MSR_FEATURE_CONTROL = 0x3a,
     MSR_TSC_ADJUST = 0x3b,
     MSR_BIOS_SIGN_ID = 0x8b,
+    MSR_PLATFORM_INFO = 0xce,
     MSR_MTRRCAP = 0xfe,
+    MSR_MISC_FEATURES = 0x140, /* MSR_MISC_FEATURES_ENABLES */
     MSR_SYSENTER_CS = 0x174,
     MSR_SYSENTER_ESP = 0x175,
     MSR_SYSENTER_EIP = 0x176,
@@ -212,5 +215,14 @@ enum msr {
 #define MSR_GS_BASE 0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_TSC_AUX 0xc0000103u
+/* IA32_MISC_ENABLE */
+#define MISC_LIMIT_CPUID (1u << 22)
+#define MISC_XD_OFF (1ull << 34)
+/* AMD. APM 2 "Model-Specific Registers" */
+#define MSR_SYSCFG 0xc0010010u
+#define MSR_HWCR 0xc0010015u
+#define MSR_NB_CFG 0xc001001fu
+#define MSR_INT_PENDING 0xc0010055u
+#define MSR_DE_CFG 0xc0011029u
 
 #endif

@@ -198,7 +198,7 @@ static uint64_t efer_known(const struct cpu *c)
 
     if (cpu_has(c, FEAT_SYSCALL)) known |= EFER_SCE;
     if (cpu_has(c, FEAT_LM)) known |= EFER_LME;
-    if (cpu_has(c, FEAT_NX)) known |= EFER_NXE;
+    if (cpu_nx(c)) known |= EFER_NXE;
     return known;
 }
 
@@ -206,6 +206,7 @@ enum step efer_write(struct cpu *c, uint64_t value)
 {
     uint64_t old = c->efer;
 
+    if ((value & EFER_LMSLE) && cpu_does(c, BEHAVE_LMSLE)) return gap(c, "long-mode segment limits (EFER.LMSLE)");
     if (!CHECKS(c, efer_rules, efer_judge(value, old, efer_known(c), c->cr0), MSR_EFER, value, old,
                 0))
         return STEP_FAULT;

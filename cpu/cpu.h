@@ -247,6 +247,8 @@ struct features {
 static inline bool cpu_has(const struct cpu *c, enum feature f) { return c->features->on[f]; }
 static inline bool features_do(const struct features *f, enum behaviour b) { return f->behaves >> b & 1; }
 static inline bool cpu_does(const struct cpu *c, enum behaviour b) { return features_do(c->features, b); }
+/** Execute-disable, unless IA32_MISC_ENABLE has switched it off. */
+static inline bool cpu_nx(const struct cpu *c) { return cpu_has(c, FEAT_NX) && !(c->misc_enable & MISC_XD_OFF); }
 /** Parse "MODEL[,+feat,-feat...]"; false with one line in error. */
 bool features_parse(struct features *f, const char *spec, char *error, size_t error_size);
 

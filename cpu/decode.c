@@ -333,6 +333,9 @@ SYSTEM_FORMS(DECLARE)
 
 static bool mode64(const struct pick *p) { return (p->ctx & CTX_MODE) == 2; }
 
+/* a near branch that the quick handlers of 64-bit mode know: not one that 66h cuts to 16 bits (AMD) */
+static bool branch64(const struct pick *p) { return mode64(p) && p->op->width != 2; }
+
 /* does next + disp lie in the page of the block's start? */
 static bool same_page(const struct pick *p, int64_t disp)
 {
@@ -471,7 +474,7 @@ static op_fn core_cmov(const struct pick *p, int kind_)
 
 static op_fn core_jcc(const struct pick *p, int kind_)
 {
-    if (!mode64(p)) return jcc_handlers[kind_][2];
+    if (!branch64(p)) return jcc_handlers[kind_][2];
     return jcc_handlers[kind_][same_page(p, p->op->imm) && same_page(p, 0) ? 0 : 1];
 }
 
@@ -482,8 +485,8 @@ static op_fn core_jmp(const struct pick *p, int kind_)
     (void)kind_;
     if (p->ins->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return op_jmp_far;
     if (is_imm(&p->ops[0]))
-        return !mode64(p) ? op_jmp_g : same_page(p, o->imm) ? op_jmp_same : op_jmp_far_page;
-    if (!mode64(p)) return op_jmp_ind;
+        return !branch64(p) ? op_jmp_g : same_page(p, o->imm) ? op_jmp_same : op_jmp_far_page;
+    if (!branch64(p)) return op_jmp_ind;
     if (!(o->flags & OPF_MEM)) return op_jmp_r_64;
     return !(o->flags & OPF_FLAT) ? op_jmp_ind : has_index(o) ? op_jmp_mx_64 : op_jmp_mb_64;
 }
@@ -495,15 +498,15 @@ static op_fn core_call(const struct pick *p, int kind_)
     (void)kind_;
     if (p->ins->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return op_call_far;
     if (is_imm(&p->ops[0]))
-        return !mode64(p) ? op_call_g : same_page(p, o->imm) ? op_call_same : op_call_64;
-    return mode64(p) && !(o->flags & OPF_MEM) ? op_call_r_64 : op_call_ind;
+        return !branch64(p) ? op_call_g : same_page(p, o->imm) ? op_call_same : op_call_64;
+    return branch64(p) && !(o->flags & OPF_MEM) ? op_call_r_64 : op_call_ind;
 }
 
 static op_fn core_ret(const struct pick *p, int kind_)
 {
     (void)kind_;
     if (p->ins->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return op_ret_far;
-    return mode64(p) ? op_ret_64 : op_ret_g;
+    return branch64(p) ? op_ret_64 : op_ret_g;
 }
 
 /* ---- refusals ------------------------------------------------------------------------------------------------ */
@@ -575,6 +578,7 @@ static op_fn refusal(unsigned priv, uint32_t ctx)
  * others by the feature of that name; sets nobody named are not promised. */
 static bool promised(const struct cpu *c, const ZydisDecodedInstruction *ins)
 {
+    if (ins->meta.isa_set == ZYDIS_ISA_SET_FCMOV && !cpu_has(c, FEAT_CMOV)) return false; /* both */
     switch ((int)ins->meta.isa_set) {
 #define ISA(set, feature)                                                                          \
     case ZYDIS_ISA_SET_##set: return FEAT_##feature == FEAT_NONE || c->features->on[FEAT_##feature];
@@ -582,6 +586,25 @@ static bool promised(const struct cpu *c, const ZydisDecodedInstruction *ins)
 #undef ISA
     default: return false;
     }
+}
+
+/* What came with the P6 and has no CPUID bit: NOP with a ModRM byte, RDPMC. */
+static bool before_p6(const struct cpu *c, const ZydisDecodedInstruction *ins)
+{
+    ZydisISASet set = ins->meta.isa_set;
+
+    return c->features->family < 6 &&
+           (set == ZYDIS_ISA_SET_FAT_NOP || set == ZYDIS_ISA_SET_PREFETCH_NOP || set == ZYDIS_ISA_SET_RDPMC);
+}
+
+/* An instruction that this processor does not have: #UD, or a gap if it should have it. x87's without an FPU is
+ * #NM by CR0.EM and CR0.TS as ever: what an emulator of it lives on. */
+static op_fn lacking(const struct cpu *c, uint32_t ctx, const ZydisDecodedInstruction *ins, const struct row *row)
+{
+    bool x87 = ins->meta.isa_set == ZYDIS_ISA_SET_X87 || ins->meta.isa_set == ZYDIS_ISA_SET_FCMOV;
+
+    if (x87 && !cpu_has(c, FEAT_FPU) && !x87_ready(ctx)) return op_refuse_x87;
+    return row == NULL && promised(c, ins) ? op_gap : op_undefined;
 }
 
 /* ---- prices ---------------------------------------------------------------------------------------------------- */
@@ -678,6 +701,7 @@ static const ZydisDecoder *decoder_for(const struct cpu *c, uint32_t ctx)
     (void)ZydisDecoderEnableMode(&d->z, ZYDIS_DECODER_MODE_TZCNT, cpu_has(c, FEAT_BMI1));
     (void)ZydisDecoderEnableMode(&d->z, ZYDIS_DECODER_MODE_WBNOINVD, ZYAN_FALSE);
     (void)ZydisDecoderEnableMode(&d->z, ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE);
+    (void)ZydisDecoderEnableMode(&d->z, ZYDIS_DECODER_MODE_AMD_BRANCHES, cpu_does(c, BEHAVE_BRANCH_66));
     return &d->z;
 }
 
@@ -708,6 +732,28 @@ static enum decode_status refuse(struct op *op, struct decoded *d, op_fn fn, uns
     return DECODE_OK;
 }
 
+/* 66h cuts RIP to 16 bits (AMD): of branches by 8 bits Zydis does not say so. REX.W wins over 66h. */
+static void cut_branch(const struct cpu *c, const struct pick *p)
+{
+    const ZydisDecodedInstruction *ins = p->ins;
+    bool near = ins->meta.branch_type == ZYDIS_BRANCH_TYPE_SHORT || ins->meta.branch_type == ZYDIS_BRANCH_TYPE_NEAR;
+
+    if (!near || !mode64(p) || !cpu_does(c, BEHAVE_BRANCH_66) || ins->raw.rex.W) return;
+    for (unsigned i = 0; i < ins->raw.prefix_count; i++)
+        if (ins->raw.prefixes[i].value == 0x66) p->op->width = 2;
+}
+
+/* UD0 without a ModRM byte, where the maker has it so: the length of its prefixes and its two bytes, else 0. */
+static unsigned short_ud0(const struct cpu *c, uint32_t ctx, const uint8_t *bytes, unsigned avail)
+{
+    unsigned i = 0;
+
+    if (!cpu_does(c, BEHAVE_UD0_NO_MODRM)) return 0;
+    while (i < avail && (strchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", bytes[i]) && bytes[i])) i++;
+    if (i < avail && (ctx & CTX_MODE) == 2 && (bytes[i] & 0xf0) == 0x40) i++;
+    return i + 2 <= avail && i + 2 <= 15 && bytes[i] == 0x0f && bytes[i + 1] == 0xff ? i + 2 : 0;
+}
+
 enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *bytes, unsigned avail,
                               unsigned page_off, unsigned ip_off, struct op *op, struct decoded *d)
 {
@@ -717,6 +763,8 @@ enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *
     memset(op, 0, sizeof(*op));
     memset(d, 0, sizeof(*d));
     op->ip_off = (uint16_t)ip_off;
+    unsigned ud0 = short_ud0(c, ctx, bytes, avail);
+    if (ud0) return refuse(op, d, op_undefined, ud0);
     ZyanStatus st = ZydisDecoderDecodeFull(decoder_for(c, ctx), bytes, avail < 15 ? avail : 15, &ins, ops);
     if (st == ZYDIS_STATUS_NO_MORE_DATA)
         return avail < 15 ? DECODE_MORE : refuse(op, d, op_too_long, 15);
@@ -733,18 +781,18 @@ enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *
     /* Zydis also knows the VEX forms of POPCNT, LZCNT and TZCNT, which Knights Corner alone had */
     bool known = row_of[ins.mnemonic] && ins.meta.isa_ext != ZYDIS_ISA_EXT_KNC;
     const struct row *row = known ? &rows[row_of[ins.mnemonic] - 1] : NULL;
-    if (row == NULL || (row->feature != FEAT_NONE && !c->features->on[row->feature])) {
-        bool gap = row == NULL && promised(c, &ins);
+    if (row == NULL || (row->feature != FEAT_NONE && !c->features->on[row->feature]) || before_p6(c, &ins)) {
         op->imm = (int64_t)ins.mnemonic;
-        return refuse(op, d, gap ? op_gap : op_undefined, ins.length);
+        return refuse(op, d, lacking(c, ctx, &ins, row), ins.length);
     }
 
     struct pick p = {&ins, ops, op, ctx, page_off, ip_off + ins.length};
     fill_op(&p);
+    cut_branch(c, &p);
     fill_direction(&p, row->priv);
     if (has_mmx(&p)) {
         op->imm = (int64_t)ins.mnemonic;
-        return refuse(op, d, op_gap, ins.length);
+        return refuse(op, d, cpu_has(c, FEAT_MMX) ? op_gap : op_undefined, ins.length);
     }
     op_fn fn = row->fn ? row->fn : row->core ? row->core(&p, row->kind) : row->family(op, row->kind);
     op_fn no = refusal(row->priv, ctx);

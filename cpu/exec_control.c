@@ -14,7 +14,8 @@ static bool branch_check(struct cpu *c, const struct op *o, uint64_t *target)
 {
     const struct segment *cs = &c->seg[SEG_CS];
 
-    if (!cpu_64(c)) *target = o->width == 2 ? (uint16_t)*target : (uint32_t)*target;
+    if (o->width == 2) *target = (uint16_t)*target; /* in 64-bit mode: 66h on AMD's processors alone */
+    else if (!cpu_64(c)) *target = (uint32_t)*target;
     return target_check(c, *target, cs->attr, cs->limit);
 }
 

@@ -70,7 +70,8 @@ OP(push_sreg)
 {
     uint64_t sp = stack_pointer(c) - o->width;
 
-    if (o->width != 4) return stack_push(c, o->width, c->seg[o->reg].sel) ? STEP_NEXT : STEP_FAULT;
+    if (o->width != 4 || cpu_does(c, BEHAVE_PUSH_SREG_WIDE))
+        return stack_push(c, o->width, c->seg[o->reg].sel) ? STEP_NEXT : STEP_FAULT;
     sp = c->seg[SEG_SS].attr & ATTR_DB ? (uint32_t)sp : (uint16_t)sp;
     if (!mem_write(c, SEG_SS, sp, 2, c->seg[o->reg].sel)) return STEP_FAULT;
     stack_pointer_put(c, sp);

@@ -316,7 +316,7 @@ static inline bool must_pause(const struct cpu *c)
  *  (measured; checks.md 97). */
 static void repeat_begin(struct cpu *c, const struct op *o, enum string_kind kind)
 {
-    if (!cpu_64(c) || !(o->flags & OPF_ADDR32)) return;
+    if (!cpu_64(c) || !(o->flags & OPF_ADDR32) || !cpu_does(c, BEHAVE_REP_ZERO_TRUNCATES)) return;
     addr_put(c, R_RCX, addr_mask(o), c->gpr[R_RCX]);
     if (kind == STR_MOVS) addr_put(c, R_RSI, addr_mask(o), c->gpr[R_RSI]);
     if (kind == STR_MOVS || kind == STR_STOS) addr_put(c, R_RDI, addr_mask(o), c->gpr[R_RDI]);

@@ -1,7 +1,7 @@
 /*
- * exec_system.c - the instructions of operating systems: SYSCALL and kin, INT and kin, control and
- * debug registers, MSRs, translations, time, CPUID, hints and fences.
- * Manual: SDM 2, per instruction; SDM 3A "Privileged Instructions", "Fast System Calls in 64-Bit Mode".
+ * exec_system.c - the instructions of operating systems: SWAPGS and the bases, INT and kin, control and
+ * debug registers, MSRs, translations, time, CPUID, hints and fences. SYSCALL and kin: exec_syscall.c.
+ * Manual: SDM 2, per instruction; SDM 3A "Privileged Instructions".
  */
 #include "cpu/exec_parts.h"
 #include "cpu/real.h"
@@ -9,186 +9,6 @@
 static bool mode64_check(struct cpu *c)
 {
     return check(c, RS_RULE_INSN_64, cpu_64(c), cpu_rip(c), c->seg[SEG_CS].attr, c->efer, 0);
-}
-
-/* ---- SYSCALL, SYSRET ------------------------------------------------------------------------------------ */
-
-/* Flat segments that these instructions load without a descriptor. */
-#define ATTR_FLAT (ATTR_G | ATTR_P | ATTR_S | ATTR_RW | ATTR_ACCESSED)
-#define ATTR_DPL3 (3u << ATTR_DPL_SHIFT)
-
-static void fill_flat(struct cpu *c, enum seg seg, unsigned selector, unsigned attr)
-{
-    struct descriptor d = {.limit = 0xffffffffu, .attr = (uint16_t)attr};
-    seg_fill(c, seg, (uint16_t)selector, &d);
-}
-
-static void flat_cs(struct cpu *c, unsigned selector, bool mode64, unsigned dpl)
-{
-    fill_flat(c, SEG_CS, selector, ATTR_FLAT | ATTR_CODE | (mode64 ? ATTR_L : ATTR_DB) | dpl);
-}
-
-static void flat_ss(struct cpu *c, unsigned selector, unsigned dpl)
-{
-    fill_flat(c, SEG_SS, selector, ATTR_FLAT | ATTR_DB | dpl);
-}
-
-/* Which call a return belongs to: same code address, same stack, same address space. For events alone. */
-static unsigned call_slot(const struct cpu *c, uint64_t rip, uint64_t *key)
-{
-    uint64_t k = (rip ^ c->gpr[R_RSP] << 20 ^ (c->cr3 & ~0xfffull) << 8) * 0x9e3779b97f4a7c15ull;
-
-    *key = k;
-    return (unsigned)(k >> 58);
-}
-
-static void call_note(struct cpu *c, uint64_t rip)
-{
-    uint64_t key;
-    unsigned slot = call_slot(c, rip, &key);
-
-    c->calls[slot].key = key;
-    c->calls[slot].number = c->gpr[R_RAX];
-}
-
-/* UINT64_MAX: nobody saw the call (the child of a fork returns where it never called). */
-static uint64_t call_number(struct cpu *c, uint64_t rip)
-{
-    uint64_t key;
-    unsigned slot = call_slot(c, rip, &key);
-
-    return c->calls[slot].key == key ? c->calls[slot].number : UINT64_MAX;
-}
-
-static void event_syscall(struct cpu *c, enum rs_crossing how, uint64_t next)
-{
-    if (!(c->events->mask & (RS_MASK(RS_EV_SYSCALL) | RS_MASK(RS_EV_SYSRET)))) return;
-    call_note(c, next);
-    ev_emit(c, RS_EV_SYSCALL, how, c->gpr[R_RAX], c->gpr[R_RDI], c->gpr[R_RSI], c->gpr[R_RDX]);
-}
-
-static void event_sysret(struct cpu *c, enum rs_crossing how, uint64_t rip)
-{
-    if (ev_wanted(c, RS_EV_SYSRET))
-        ev_emit(c, RS_EV_SYSRET, how, call_number(c, rip), c->gpr[R_RAX], 0, 0);
-}
-
-static bool sce_check(struct cpu *c)
-{
-    return check(c, RS_RULE_SYSCALL_SCE, (c->efer & EFER_SCE) != 0, cpu_rip(c), c->efer, 0, 0);
-}
-
-/**
- * SYSCALL - not in 64-bit mode, or EFER.SCE=0: #UD. RCX = next RIP, R11 = RFLAGS with RF clear; RFLAGS loses
- * what IA32_FMASK has; CS and SS are flat whatever the GDT holds; no memory is touched.
- */
-OP(syscall)
-{
-    unsigned from = c->cpl, selector = (unsigned)(c->star >> 32) & 0xfffc;
-    uint64_t start = cpu_now(c), flags = flags_get(c) & ~(uint64_t)RF_RF, next = cpu_next_rip(c);
-
-    if (!mode64_check(c) || !sce_check(c)) return STEP_FAULT;
-    crossing_begin(c);
-    event_syscall(c, RS_X_SYSCALL, next);
-    uint32_t number = (uint32_t)c->gpr[R_RAX];
-    c->gpr[R_RCX] = next;
-    c->gpr[R_R11] = flags;
-    flags_put(c, flags & ~c->fmask);
-    c->trap_lost = (c->fmask & RF_TF) != 0;
-    cpu_charge_event(c, RS_CAT_TRANSITION, COST_SYSCALL);
-    flat_cs(c, selector, true, 0);
-    flat_ss(c, selector + 8, 0);
-    enum step s = arrive(c, 0, c->lstar);
-    crossing_enter(c, RS_X_SYSCALL, number, from, start);
-    return s;
-}
-
-#define SYSRET_FLAGS 0x3c7fd7ull
-
-/**
- * SYSRET - not in 64-bit mode, or EFER.SCE=0: #UD; CPL > 0: #GP(0); to 64-bit mode with a non-canonical RCX:
- * #GP(0), still at CPL 0 with the caller's RSP. RFLAGS = R11 without VM and RF. RSP is not touched.
- */
-OP(sysret)
-{
-    bool mode64 = o->width == 8;
-    unsigned from = c->cpl, base = (unsigned)(c->star >> 48);
-    uint64_t start = cpu_now(c), rip = mode64 ? c->gpr[R_RCX] : (uint32_t)c->gpr[R_RCX];
-    unsigned bits = c->features->linear_bits;
-
-    if (!mode64_check(c) || !sce_check(c) || !priv_cpl0(c)) return STEP_FAULT;
-    if (!check(c, RS_RULE_SYSRET_CANON, !mode64 || mmu_canonical(rip, bits), rip, bits, 0, 0))
-        return STEP_FAULT;
-    crossing_begin(c);
-    event_sysret(c, RS_X_SYSRET, rip);
-    flags_put(c, c->gpr[R_R11] & SYSRET_FLAGS);
-    cpu_charge_event(c, RS_CAT_TRANSITION, COST_SYSRET);
-    flat_cs(c, (base + (mode64 ? 16 : 0)) | 3, mode64, ATTR_DPL3);
-    flat_ss(c, (base + 8) | 3, ATTR_DPL3);
-    enum step s = arrive(c, 3, rip);
-    crossing_leave(c, RS_X_SYSRET, from, start);
-    return s;
-}
-
-/* ---- SYSENTER, SYSEXIT ------------------------------------------------------------------------------------ */
-
-/* Virtual-8086 mode has it. */
-static bool sysenter_pe_check(struct cpu *c)
-{
-    return check(c, RS_RULE_SYSENTER_PE, (c->cr0 & CR0_PE) != 0, cpu_rip(c), c->cr0, 0, 0);
-}
-
-static bool sysenter_cs_check(struct cpu *c)
-{
-    bool ok = (c->sysenter_cs & 0xfffc) != 0;
-    return check(c, RS_RULE_SYSENTER_CS, ok, MSR_SYSENTER_CS, c->sysenter_cs, 0, 0);
-}
-
-/** SYSENTER - real mode, or null IA32_SYSENTER_CS: #GP(0). IF, RF and VM become 0; in IA-32e mode the target is 64-bit. */
-OP(sysenter)
-{
-    unsigned from = c->cpl, selector = (unsigned)c->sysenter_cs & 0xfffc;
-    uint64_t start = cpu_now(c);
-    bool lma = cpu_long(c);
-
-    if (!sysenter_pe_check(c) || !sysenter_cs_check(c)) return STEP_FAULT;
-    crossing_begin(c);
-    event_syscall(c, RS_X_SYSENTER, cpu_next_rip(c));
-    uint32_t number = (uint32_t)c->gpr[R_RAX];
-    c->flags &= ~(uint64_t)(RF_IF | RF_RF | RF_VM);
-    cpu_charge_event(c, RS_CAT_TRANSITION, COST_SYSENTER);
-    c->gpr[R_RSP] = lma ? c->sysenter_esp : (uint32_t)c->sysenter_esp;
-    flat_cs(c, selector, lma, 0);
-    flat_ss(c, selector + 8, 0);
-    enum step s = arrive(c, 0, lma ? c->sysenter_eip : (uint32_t)c->sysenter_eip);
-    crossing_enter(c, RS_X_SYSENTER, number, from, start);
-    return s;
-}
-
-/** SYSEXIT - real mode, or null IA32_SYSENTER_CS: #GP(0); CPL > 0: #GP(0); 64-bit: RCX (stack) or RDX (target) not
- *  canonical: #GP(0). */
-OP(sysexit)
-{
-    bool mode64 = o->width == 8;
-    unsigned from = c->cpl, base = (unsigned)c->sysenter_cs, bits = c->features->linear_bits;
-    uint64_t start = cpu_now(c), rip = c->gpr[R_RDX], rsp = c->gpr[R_RCX];
-
-    if (!sysenter_pe_check(c) || !sysenter_cs_check(c) || !priv_cpl0(c)) return STEP_FAULT;
-    bool ok = !mode64 || (mmu_canonical(rip, bits) && mmu_canonical(rsp, bits));
-    if (!check(c, RS_RULE_SYSEXIT_CANON, ok, rip, rsp, bits, 0)) return STEP_FAULT;
-    if (!mode64) {
-        rip = (uint32_t)rip;
-        rsp = (uint32_t)rsp;
-    }
-    crossing_begin(c);
-    event_sysret(c, RS_X_SYSEXIT, rip);
-    cpu_charge_event(c, RS_CAT_TRANSITION, COST_SYSEXIT);
-    c->gpr[R_RSP] = rsp;
-    flat_cs(c, (base + (mode64 ? 32 : 16)) | 3, mode64, ATTR_DPL3);
-    flat_ss(c, (base + (mode64 ? 40 : 24)) | 3, ATTR_DPL3);
-    enum step s = arrive(c, 3, rip);
-    crossing_leave(c, RS_X_SYSEXIT, from, start);
-    return s;
 }
 
 /* ---- SWAPGS and the bases ----------------------------------------------------------------------------------- */
@@ -558,10 +378,13 @@ OP(rdpmc)
     return STEP_FAULT;
 }
 
+/** CPUID - CPL > 0 while MSR_MISC_FEATURES_ENABLES[0]=1 (CPUID faulting): #GP(0). SDM 4. */
 OP(cpuid)
 {
     uint32_t out[4];
+    bool ok = c->cpl == 0 || !(c->misc_features & 1);
 
+    if (!check(c, RS_RULE_INSN_CPUID, ok, cpu_rip(c), c->cpl, c->misc_features, 0)) return STEP_FAULT;
     cpuid(c, (uint32_t)c->gpr[R_RAX], (uint32_t)c->gpr[R_RCX], out);
     c->gpr[R_RAX] = out[0];
     c->gpr[R_RBX] = out[1];

@@ -529,7 +529,7 @@ void lapic_reset(struct lapic *l)
 {
     bool bsp = l->s.id == 0;
 
-    l->s.base = LAPIC_BASE_DEFAULT | LAPIC_BASE_ENABLE | (bsp ? LAPIC_BASE_BSP : 0);
+    l->s.base = LAPIC_BASE_DEFAULT | (l->w.absent ? 0 : LAPIC_BASE_ENABLE) | (bsp ? LAPIC_BASE_BSP : 0);
     clear(&l->s);
     if (bsp) {
         l->s.lvt[LVT_LINT0] = MODE_EXTINT << 8;

@@ -45,6 +45,7 @@ struct lapic_wires {
     void (*signal)(void *core, enum lapic_signal what, unsigned value);
     struct clock_wire clock;
     unsigned source;      /**< its alarm; calls lapic_timer_alarm */
+    bool absent;          /**< the processor has none: it stays switched off */
     uint64_t timer_ticks; /**< machine ticks per pulse of the timer's clock, before its divider */
     void *bus;            /**< the other APICs; may be NULL */
     void (*send)(void *bus, unsigned from, const struct lapic_ipi *ipi); /**< to all others */

@@ -14,34 +14,39 @@ __extension__ typedef unsigned __int128 u128;
 
 /* ---- the table --------------------------------------------------------------------------------------- */
 
-enum msr_kind { PLAIN, CANON, ZERO, RO, SPECIAL };
+enum msr_kind { PLAIN, LOW, CANON, ZERO, RO, SPECIAL };
 
 struct msr_row {
     uint32_t index;
-    uint8_t kind;
-    uint16_t feature;
+    uint8_t kind, maker;
+    uint16_t feature, since;
     size_t field;
     uint64_t reserved;
 };
 
 #define FEAT_ALWAYS FEAT_COUNT
+#define MAKER_ANY MAKER_COUNT
 /* a row without a field points at one all the same, and never looks */
 #define NONE gap[0]
 static const struct msr_row rows[] = {
-#define MSR(name, feature, kind, field, reserved, text)                                            \
-    {MSR_##name, kind, FEAT_##feature, offsetof(struct cpu, field), reserved},
+#define MSR(name, feature, maker, since, kind, field, reserved, text)                              \
+    {MSR_##name, kind, MAKER_##maker, FEAT_##feature, since, offsetof(struct cpu, field), reserved},
 #include "arch/msrs.def"
 #undef MSR
 };
 #undef NONE
 
+static bool fits(const struct features *f, const struct msr_row *r)
+{
+    if (r->feature != FEAT_ALWAYS && !f->on[r->feature]) return false;
+    if (r->maker != MAKER_ANY && r->maker != f->maker) return false;
+    return (unsigned)(f->family << 8 | f->number) >= r->since;
+}
+
 static const struct msr_row *find(const struct cpu *c, uint32_t index)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const struct msr_row *r = &rows[i];
-        if (r->index == index)
-            return r->feature == FEAT_ALWAYS || cpu_has(c, (enum feature)r->feature) ? r : NULL;
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].index == index && fits(c->features, &rows[i])) return &rows[i];
     return NULL;
 }
 
@@ -74,8 +79,13 @@ static void tsc_shift(struct cpu *c, uint64_t by)
 
 /* ---- those with a mind of their own ------------------------------------------------------------------------ */
 
-#define MISC_FAST_STRINGS 1u
-#define MISC_UNAVAILABLE (1u << 11 | 1u << 12) /* branch trace and PEBS, read-only */
+/* IA32_MISC_ENABLE: what is kept: fast strings, thermal control, EIST, MONITOR, the limit of CPUID, xTPR off,
+ * execute-disable off. Read-only are "performance monitoring available" (0: it is not), and "branch trace"
+ * and "PEBS unavailable" (1). */
+#define MISC_KEPT (1ull | 1u << 3 | 1u << 16 | 1u << 18 | MISC_LIMIT_CPUID | 1u << 23 | MISC_XD_OFF)
+#define MISC_UNAVAILABLE (1u << 11 | 1u << 12)
+#define MISC_PERFMON (1u << 7)
+#define PLATFORM_CPUID_FAULTING (1u << 31)
 
 /** pat_judge - eight memory types of 0, 1, 4, 5, 6, 7. SDM 3A "Page Attribute Table (PAT)". */
 bool pat_judge(uint64_t value)
@@ -100,6 +110,7 @@ static uint64_t special_read(const struct cpu *c, uint32_t index)
     case MSR_TSC_ADJUST: return c->tsc_adjust;
     case MSR_APIC_BASE: return lapic_base_read(c->lapic);
     case MSR_PAT: return c->pat;
+    case MSR_PLATFORM_INFO: return PLATFORM_CPUID_FAULTING;
     default: return c->misc_enable | MISC_UNAVAILABLE;
     }
 }
@@ -110,6 +121,22 @@ static enum step apic_base_write(struct cpu *c, uint64_t value)
 
     if (!reserved_check(c, MSR_APIC_BASE, ok, value, lapic_base_read(c->lapic))) return STEP_FAULT;
     mmu_drop_filter(&c->mmu); /* its page may lie elsewhere now */
+    return STEP_END;
+}
+
+/** misc_enable_judge - reserved bits; "XD bit disable" where there is no XD bit. SDM 4 "IA32_MISC_ENABLE". */
+bool misc_enable_judge(uint64_t value, bool nx)
+{
+    if (value & ~(uint64_t)(MISC_KEPT | MISC_UNAVAILABLE | MISC_PERFMON)) return false;
+    return nx || !(value & MISC_XD_OFF);
+}
+
+static enum step misc_enable_write(struct cpu *c, uint64_t value)
+{
+    bool ok = misc_enable_judge(value, cpu_has(c, FEAT_NX));
+
+    if (!reserved_check(c, MSR_MISC_ENABLE, ok, value, c->misc_enable)) return STEP_FAULT;
+    c->misc_enable = value & MISC_KEPT;
     return STEP_END;
 }
 
@@ -125,12 +152,10 @@ static enum step special_write(struct cpu *c, uint32_t index, uint64_t value)
             return STEP_FAULT;
         c->pat = value;
         return STEP_END;
-    default:
-        if (!reserved_check(c, index, !(value & ~(uint64_t)(MISC_FAST_STRINGS | MISC_UNAVAILABLE)),
-                            value, c->misc_enable))
-            return STEP_FAULT;
-        c->misc_enable = value & MISC_FAST_STRINGS;
-        return STEP_END;
+    case MSR_PLATFORM_INFO:
+        (void)check(c, RS_RULE_MSR_READONLY, false, index, value, 0, 0);
+        return STEP_FAULT;
+    default: return misc_enable_write(c, value);
     }
 }
 
@@ -148,6 +173,7 @@ enum step msr_read(struct cpu *c, uint32_t index, uint64_t *value)
     if (!check(c, RS_RULE_MSR_UNKNOWN, r != NULL, index, 0, 0, 0)) return STEP_FAULT;
     switch ((enum msr_kind)r->kind) {
     case PLAIN:
+    case LOW:
     case CANON: *value = field_get(c, r); break;
     case ZERO:
     case RO: *value = 0; break;
@@ -166,7 +192,7 @@ static enum step plain_write(struct cpu *c, const struct msr_row *r, uint64_t va
     if (address && !check(c, RS_RULE_MSR_CANON, mmu_canonical(value, c->features->linear_bits),
                           r->index, value, old, 0))
         return STEP_FAULT;
-    if (stored) field_put(c, r, value);
+    if (stored) field_put(c, r, r->kind == LOW ? (uint32_t)value : value);
     return STEP_END;
 }
 

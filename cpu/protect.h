@@ -185,6 +185,7 @@ enum rs_rule cr4_judge(uint64_t value, uint64_t old, uint64_t known, uint64_t ef
 /** @known the bits of EFER that this processor has */
 enum rs_rule efer_judge(uint64_t value, uint64_t old, uint64_t known, uint64_t cr0);
 bool pat_judge(uint64_t value);
+bool misc_enable_judge(uint64_t value, bool nx);
 
 /** EFER through WRMSR: checks, side effects, event. */
 enum step efer_write(struct cpu *c, uint64_t value);

@@ -330,12 +330,25 @@ static bool load_stack(struct cpu *c, uint16_t selector)
     return true;
 }
 
+/* The register becomes unusable; older AMD processors leave the base and limit of FS and GS. */
+static void load_null(struct cpu *c, enum seg seg, uint16_t selector)
+{
+    bool keeps = seg >= SEG_FS && cpu_does(c, BEHAVE_NULL_KEEPS_BASE);
+    struct descriptor d = {.attr = ATTR_UNUSABLE};
+
+    if (keeps) {
+        d.base = c->seg[seg].base;
+        d.limit = c->seg[seg].limit;
+    }
+    seg_fill(c, seg, selector, &d);
+}
+
 static bool load_data(struct cpu *c, enum seg seg, uint16_t selector)
 {
     struct desc_ref r;
 
     if (sel_is_null(selector)) {
-        seg_fill_null(c, seg, selector);
+        load_null(c, seg, selector);
         return true;
     }
     if (!desc_read(c, selector, 8, RS_RULE_SEG_TABLE, &r)) return false;

@@ -18,6 +18,8 @@
  * judged anew (alignment checks). Never written, since it never hits. */
 static const struct filter_slot nothing[FILTER_SLOTS];
 
+#define HWCR_TSC_FREQ_SEL (1u << 24) /* the TSC counts at one rate. APM 2 "HWCR" */
+
 static void lapic_signal_in(void *core, enum lapic_signal what, unsigned value)
 {
     struct cpu *c = core;
@@ -61,6 +63,7 @@ bool cpu_init(struct cpu *c, const struct cpu_config *k)
     struct lapic_wires w = {.core = c,
                             .signal = lapic_signal_in,
                             .clock = k->clock,
+                            .absent = !cpu_has(c, FEAT_APIC),
                             .source = SOURCE_LAPIC + k->index,
                             .timer_ticks = LAPIC_TIMER_TICKS};
     lapic_init(c->lapic, k->index, &w);
@@ -116,6 +119,8 @@ void cpu_reset(struct cpu *c)
     c->sysenter_cs = c->sysenter_esp = c->sysenter_eip = 0;
     c->pat = 0x0007040600070406ull;
     c->tsc_aux = c->misc_enable = c->debugctl = 0;
+    c->misc_features = c->nb_cfg = c->de_cfg = 0;
+    c->hwcr = c->features->family >= 0x10 ? HWCR_TSC_FREQ_SEL : 0;
     c->tsc_offset = 0;
     c->tsc_adjust = 0;
     c->xcr0 = 1;

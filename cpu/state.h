@@ -122,6 +122,7 @@ struct cpu {
     uint64_t star, lstar, cstar, fmask, kernel_gs_base;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t pat, tsc_aux, misc_enable, debugctl;
+    uint64_t misc_features, hwcr, nb_cfg, de_cfg;
     int64_t tsc_offset; /* TSC = f(ticks) + offset; TSC_ADJUST tracks it */
     uint64_t tsc_adjust;
     union xmm xmm[16];

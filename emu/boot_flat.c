@@ -15,6 +15,9 @@ static rs_status flat_check(rs_machine *m)
     if (!ram_has(&m->ram, b->load, b->size))
         return machine_fail(m, RS_E_IMAGE, "%s: 0x%llx bytes at physical 0x%llx do not lie in RAM", b->name,
                             (unsigned long long)b->size, (unsigned long long)b->load);
+    if (tables && !m->features.on[FEAT_LM])
+        return machine_fail(m, RS_E_CONFIG, "%s: a 64-bit entry point needs a processor with long mode; %s has none",
+                            b->name, m->cpu_spec);
     if (!tables) {
         if (b->entry > UINT32_MAX)
             return machine_fail(m, RS_E_ARG, "%s: a 32-bit entry point lies below 4 GiB", b->name);

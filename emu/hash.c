@@ -36,6 +36,7 @@ static void hash_core(XXH3_state_t *h, const struct cpu *c)
         c->star, c->lstar, c->cstar, c->fmask, c->kernel_gs_base,
         c->sysenter_cs, c->sysenter_esp, c->sysenter_eip,
         c->pat, c->tsc_aux, c->misc_enable, c->debugctl, (uint64_t)c->tsc_offset, c->tsc_adjust,
+        c->misc_features, c->hwcr, c->nb_cfg, c->de_cfg,
         c->mmu.a20_mask, c->rep_paid, c->rep_paid ? c->rep_rem : 0,
     };
 
