@@ -44,7 +44,8 @@ def rules():
 
 
 def sources():
-    return [p for p in sorted((ROOT / "tests/cpu").glob("test_*.c")) if "tests/cpu/ring.h" in p.read_text()]
+    worlds = ("tests/cpu/ring.h", "tests/cpu/both.h")
+    return [p for p in sorted((ROOT / "tests/cpu").glob("test_*.c")) if any(w in p.read_text() for w in worlds)]
 
 
 def program(build, source):
