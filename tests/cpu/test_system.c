@@ -1,8 +1,8 @@
 /*
  * test_system.c - privileged instructions, control and debug registers, MSRs, system calls, ports: both
- * verdicts of their rules, by guest code through rs_run.
+ * verdicts of their rules, by guest code through rs_run, on both engines.
  */
-#include "tests/cpu/ring.h"
+#include "tests/cpu/both.h"
 
 static struct ring *at(unsigned cpl)
 {
@@ -15,7 +15,7 @@ static void again(struct ring *r, unsigned cpl) { at_level(r, cpl); }
 
 /* ---- privilege ------------------------------------------------------------------------------------------------ */
 
-START_TEST(checks_86_privileged_instructions_are_refused_before_any_operand_check)
+BOTH(checks_86_privileged_instructions_are_refused_before_any_operand_check)
 {
     static const struct {
         uint8_t bytes[4], n;
@@ -49,9 +49,8 @@ START_TEST(checks_86_privileged_instructions_are_refused_before_any_operand_chec
     }
     ring_free(r);
 }
-END_TEST
 
-START_TEST(cli_and_sti_are_for_levels_up_to_iopl)
+BOTH(cli_and_sti_are_for_levels_up_to_iopl)
 {
     struct ring *r = at(3);
 
@@ -67,9 +66,8 @@ START_TEST(cli_and_sti_are_for_levels_up_to_iopl)
     ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 0x3002);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_87_umip_hides_the_tables_outside_ring_0_before_memory_is_touched)
+BOTH(checks_87_umip_hides_the_tables_outside_ring_0_before_memory_is_touched)
 {
     static const uint8_t list[][3] = {{0x0f, 0x01, 0x00},
                                       {0x0f, 0x01, 0x08},
@@ -100,9 +98,8 @@ START_TEST(checks_87_umip_hides_the_tables_outside_ring_0_before_memory_is_touch
     ck_assert_uint_eq(peek(r, DATA + 2, 8), GDT); /* checks 48: ten bytes */
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_109_rdtsc_and_rdpmc_obey_tsd_and_pce)
+BOTH(checks_109_rdtsc_and_rdpmc_obey_tsd_and_pce)
 {
     struct ring *r = at(3);
 
@@ -126,9 +123,8 @@ START_TEST(checks_109_rdtsc_and_rdpmc_obey_tsd_and_pce)
     ALLOWED(r);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_15_stac_and_clac_are_undefined_outside_ring_0)
+BOTH(checks_15_stac_and_clac_are_undefined_outside_ring_0)
 {
     struct ring *r = at(3);
 
@@ -140,9 +136,8 @@ START_TEST(checks_15_stac_and_clac_are_undefined_outside_ring_0)
     ck_assert_uint_eq(get(r, RS_REG_RFLAGS), RF_AC | 2);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(fs_and_gs_bases_need_fsgsbase_and_canonical_values)
+BOTH(fs_and_gs_bases_need_fsgsbase_and_canonical_values)
 {
     struct ring *r = at(3);
 
@@ -160,7 +155,6 @@ START_TEST(fs_and_gs_bases_need_fsgsbase_and_canonical_values)
     ck_assert_uint_eq(get(r, RS_REG_FS_BASE), 0x7fffffffffff);
     ring_free(r);
 }
-END_TEST
 
 /* ---- control registers --------------------------------------------------------------------------------------------- */
 
@@ -176,7 +170,7 @@ END_TEST
         TRY((r), __VA_ARGS__);                                                                     \
     } while (0)
 
-START_TEST(checks_80_cr0_refuses_impossible_combinations)
+BOTH(checks_80_cr0_refuses_impossible_combinations)
 {
     struct ring *r = at(0);
     uint64_t cr0 = get(r, RS_REG_CR0);
@@ -195,9 +189,8 @@ START_TEST(checks_80_cr0_refuses_impossible_combinations)
     ck_assert_uint_eq(get(r, RS_REG_CR0), cr0 | CR0_WP);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_79_leaving_and_entering_long_mode_follows_the_manuals_order)
+BOTH(checks_79_leaving_and_entering_long_mode_follows_the_manuals_order)
 {
     struct ring *r = at(0);
     uint64_t cr0 = get(r, RS_REG_CR0);
@@ -228,9 +221,8 @@ START_TEST(checks_79_leaving_and_entering_long_mode_follows_the_manuals_order)
     REFUSED(r, CR0_PG_PCIDE, GP, 0);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(ia_32e_mode_is_not_entered_from_an_l_segment_or_with_a_16_bit_tss)
+BOTH(ia_32e_mode_is_not_entered_from_an_l_segment_or_with_a_16_bit_tss)
 {
     struct ring *r = ring_new(true);
     uint64_t paging = get(r, RS_REG_CR0) | CR0_PG;
@@ -252,9 +244,8 @@ START_TEST(ia_32e_mode_is_not_entered_from_an_l_segment_or_with_a_16_bit_tss)
     REFUSED(r, CR4_PCIDE_LONG, GP, 0);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_6_and_30_cr3_and_cr4_keep_their_reserved_bits_0)
+BOTH(checks_6_and_30_cr3_and_cr4_keep_their_reserved_bits_0)
 {
     struct ring *r = at(0);
 
@@ -285,9 +276,8 @@ START_TEST(checks_6_and_30_cr3_and_cr4_keep_their_reserved_bits_0)
     ck_assert_uint_eq(get(r, RS_REG_CR8), 15);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_88_lmsw_sets_pe_but_cannot_clear_it_and_smsw_stores_the_wide_cr0)
+BOTH(checks_88_lmsw_sets_pe_but_cannot_clear_it_and_smsw_stores_the_wide_cr0)
 {
     struct ring *r = at(0);
     uint64_t cr0 = get(r, RS_REG_CR0);
@@ -301,9 +291,8 @@ START_TEST(checks_88_lmsw_sets_pe_but_cannot_clear_it_and_smsw_stores_the_wide_c
     ck_assert_uint_eq(get(r, RS_REG_CR0), cr0);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_66_dr4_and_dr5_alias_unless_de_and_upper_halves_are_refused)
+BOTH(checks_66_dr4_and_dr5_alias_unless_de_and_upper_halves_are_refused)
 {
     struct ring *r = at(0);
 
@@ -325,9 +314,8 @@ START_TEST(checks_66_dr4_and_dr5_alias_unless_de_and_upper_halves_are_refused)
     ck_assert_uint_eq(get(r, RS_REG_DR0), 1ull << 63);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_65_general_detect_raises_db_sets_bd_and_clears_gd)
+BOTH(checks_65_general_detect_raises_db_sets_bd_and_clears_gd)
 {
     struct ring *r = at(0);
 
@@ -340,28 +328,10 @@ START_TEST(checks_65_general_detect_raises_db_sets_bd_and_clears_gd)
     ck_assert_uint_eq(slot(r, 0), CODE); /* a fault: no error code, RIP of the MOV */
     ring_free(r);
 }
-END_TEST
 
 /* ---- MSRs --------------------------------------------------------------------------------------------------------------- */
 
-static void wrmsr(struct ring *r, uint32_t index, uint64_t value)
-{
-    again(r, 0);
-    reg(r, RS_REG_RCX, index);
-    reg(r, RS_REG_RAX, (uint32_t)value);
-    reg(r, RS_REG_RDX, value >> 32);
-    TRY(r, 0x0f, 0x30);
-}
-
-static uint64_t rdmsr(struct ring *r, uint32_t index)
-{
-    again(r, 0);
-    reg(r, RS_REG_RCX, index);
-    TRY(r, 0x0f, 0x32);
-    return get(r, RS_REG_RDX) << 32 | get(r, RS_REG_RAX);
-}
-
-START_TEST(checks_83_and_84_msrs_that_are_unknown_or_hold_no_such_value_are_refused)
+BOTH(checks_83_and_84_msrs_that_are_unknown_or_hold_no_such_value_are_refused)
 {
     static const uint32_t addresses[] = {MSR_LSTAR,       MSR_CSTAR,          MSR_FS_BASE,
                                          MSR_GS_BASE,     MSR_KERNEL_GS_BASE, MSR_SYSENTER_ESP,
@@ -394,9 +364,8 @@ START_TEST(checks_83_and_84_msrs_that_are_unknown_or_hold_no_such_value_are_refu
     ck_assert_uint_eq(rdmsr(r, MSR_PAT), 0x0007040600070105ull);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_82_efer_refuses_unknown_bits_and_lme_under_paging_and_ignores_lma)
+BOTH(checks_82_efer_refuses_unknown_bits_and_lme_under_paging_and_ignores_lma)
 {
     struct ring *r = at(0);
 
@@ -409,9 +378,8 @@ START_TEST(checks_82_efer_refuses_unknown_bits_and_lme_under_paging_and_ignores_
     ck_assert_uint_eq(rdmsr(r, MSR_EFER), EFER_LME | EFER_LMA | EFER_SCE | EFER_NXE);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(tsc_adjust_follows_what_is_written_to_the_tsc)
+BOTH(tsc_adjust_follows_what_is_written_to_the_tsc)
 {
     struct ring *r = at(0);
 
@@ -423,9 +391,8 @@ START_TEST(tsc_adjust_follows_what_is_written_to_the_tsc)
     ck_assert_uint_lt(rdmsr(r, MSR_TSC), 100000);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(without_xsave_its_instructions_and_cr4_bit_do_not_exist)
+BOTH(without_xsave_its_instructions_and_cr4_bit_do_not_exist)
 {
     struct ring *r = at(0);
 
@@ -435,10 +402,9 @@ START_TEST(without_xsave_its_instructions_and_cr4_bit_do_not_exist)
     REFUSED(r, CR4_RSVD, GP, 0);
     ring_free(r);
 }
-END_TEST
 
 /* XSAVE is a gap today: switched on, its registers obey their rules; setting the CR4 bit says so. */
-START_TEST(xgetbv_and_xsetbv_obey_osxsave_level_and_register)
+BOTH(xgetbv_and_xsetbv_obey_osxsave_level_and_register)
 {
     struct ring *r = ring_new_cpu(false, "x86-64-v3,+xsave");
 
@@ -465,7 +431,6 @@ START_TEST(xgetbv_and_xsetbv_obey_osxsave_level_and_register)
     REFUSED(r, INSN_CPL0, GP, 0);
     ring_free(r);
 }
-END_TEST
 
 /* ---- INVPCID ---------------------------------------------------------------------------------------------------------------- */
 
@@ -479,7 +444,7 @@ static void invpcid(struct ring *r, uint64_t type, uint64_t pcid, uint64_t addre
     TRY(r, 0x66, 0x0f, 0x38, 0x82, 0x03);
 }
 
-START_TEST(checks_30_and_31_invpcid_judges_type_reserved_bits_pcid_and_address)
+BOTH(checks_30_and_31_invpcid_judges_type_reserved_bits_pcid_and_address)
 {
     struct ring *r = at(0);
 
@@ -502,7 +467,6 @@ START_TEST(checks_30_and_31_invpcid_judges_type_reserved_bits_pcid_and_address)
     ALLOWED(r);
     ring_free(r);
 }
-END_TEST
 
 /* ---- SYSCALL, SYSRET, SYSENTER, SYSEXIT ---------------------------------------------------------------------------------------- */
 
@@ -514,7 +478,7 @@ static void enable_syscall(struct ring *r)
     reg(r, RS_REG_FMASK, RF_TF | RF_IF | RF_DF | RF_AC);
 }
 
-START_TEST(checks_74_syscall_saves_rip_and_flags_masks_them_and_loads_fixed_segments)
+BOTH(checks_74_syscall_saves_rip_and_flags_masks_them_and_loads_fixed_segments)
 {
     struct ring *r = at(3);
 
@@ -539,9 +503,8 @@ START_TEST(checks_74_syscall_saves_rip_and_flags_masks_them_and_loads_fixed_segm
     ck_assert_uint_eq(r->cross.how, RS_X_SYSCALL);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_75_and_76_sysret_refuses_a_non_canonical_rcx_in_ring_0_and_forces_rpl_3)
+BOTH(checks_75_and_76_sysret_refuses_a_non_canonical_rcx_in_ring_0_and_forces_rpl_3)
 {
     struct ring *r = at(0);
 
@@ -579,9 +542,8 @@ START_TEST(checks_75_and_76_sysret_refuses_a_non_canonical_rcx_in_ring_0_and_for
     REFUSED(r, INSN_CPL0, GP, 0);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(syscall_and_swapgs_do_not_exist_in_compatibility_mode)
+BOTH(syscall_and_swapgs_do_not_exist_in_compatibility_mode)
 {
     struct ring *r = at(3);
 
@@ -592,9 +554,8 @@ START_TEST(syscall_and_swapgs_do_not_exist_in_compatibility_mode)
     REFUSED(r, INSN_64, UD, 0);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_77_sysenter_and_sysexit_need_a_code_segment_in_the_msr)
+BOTH(checks_77_sysenter_and_sysexit_need_a_code_segment_in_the_msr)
 {
     struct ring *r = at(3);
 
@@ -625,7 +586,6 @@ START_TEST(checks_77_sysenter_and_sysexit_need_a_code_segment_in_the_msr)
     ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
     ring_free(r);
 }
-END_TEST
 
 /* ---- ports ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -636,7 +596,7 @@ static void in_al_dx(struct ring *r, unsigned port)
     TRY(r, 0xec);
 }
 
-START_TEST(checks_89_the_io_map_decides_for_levels_above_iopl)
+BOTH(checks_89_the_io_map_decides_for_levels_above_iopl)
 {
     struct ring *r = at(3);
 
@@ -663,9 +623,8 @@ START_TEST(checks_89_the_io_map_decides_for_levels_above_iopl)
     ALLOWED(r);
     ring_free(r);
 }
-END_TEST
 
-START_TEST(checks_90_ins_judges_the_port_before_memory_and_memory_before_reading)
+BOTH(checks_90_ins_judges_the_port_before_memory_and_memory_before_reading)
 {
     struct ring *r = at(3);
 
@@ -688,11 +647,10 @@ START_TEST(checks_90_ins_judges_the_port_before_memory_and_memory_before_reading
     ck_assert_uint_eq(get(r, RS_REG_RCX), 0);
     ring_free(r);
 }
-END_TEST
 
 /* ---- flags ------------------------------------------------------------------------------------------------------------------------- */
 
-START_TEST(checks_71_popf_leaves_iopl_outside_ring_0_and_if_above_iopl)
+BOTH(checks_71_popf_leaves_iopl_outside_ring_0_and_if_above_iopl)
 {
     struct ring *r = at(3);
     uint64_t all = 0x3f7fd7;
@@ -718,7 +676,6 @@ START_TEST(checks_71_popf_leaves_iopl_outside_ring_0_and_if_above_iopl)
     ck_assert_uint_eq(slot(r, 0), 2 | RF_CF);
     ring_free(r);
 }
-END_TEST
 
 RUN_TESTS("system", checks_86_privileged_instructions_are_refused_before_any_operand_check,
           cli_and_sti_are_for_levels_up_to_iopl,

@@ -43,7 +43,7 @@ struct run {
     char hash[33];
 };
 
-static const char *const models[] = {NULL, "max", "x86-64-v1", "x86-64-v2,-umip"};
+static const char *const models[] = {NULL, "max", "x86-64-v1", "x86-64-v2,-umip", "epyc", "opteron_g2", "nehalem"};
 
 static void start(struct run *r, uint64_t seed)
 {
@@ -56,7 +56,7 @@ static void start(struct run *r, uint64_t seed)
     config.engine = r->engine;
     config.block_cap = r->cap;
     config.mem_bytes = WILD_MEM;
-    config.cpu = models[seed % 4];
+    config.cpu = models[seed % (sizeof models / sizeof *models)];
     if (rs_create(&config, &r->m, error, sizeof error) != RS_OK) {
         fprintf(stderr, "%s\n", error);
         exit(2);
