@@ -5,13 +5,15 @@ Runs the test programs of tests/cpu again with RS_RULES_SEEN set: they then list
 (which must change no result) and write down which test saw which rule decide which way. Fails, naming
 them, when a rule of rules.def was not seen both ways (but for rule_tests.ONE_WAY), and when a row of
 arch/rule_tests.def, which `ringside rules ID` shows, names a test that did not see that verdict. The log's
-lines of what was seen, as `--trace check` would write them, have their shape and fit the schema.
+lines of what was seen, as `--trace check` would write them, have their shape and fit the schema, and inputs
+that arch/rule_facts.def says nothing of are 0, those it calls CPL are the CPL.
 """
 # label: quick
 import json
 import os
 import pathlib
 import re
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -33,13 +35,28 @@ def validator():
     return jsonschema.Draft7Validator({"$ref": schema["x-kinds"]["CHECK"], "definitions": schema["definitions"]})
 
 
+def details():
+    """{rule: its JSON object}"""
+    told = subprocess.run([os.environ["RINGSIDE"], "rules", "--json"], capture_output=True, text=True, check=True)
+    return {rule["name"]: rule for rule in json.loads(told.stdout)}
+
+
+def untold(event, detail):
+    """Inputs of a check that are not as its rule's facts say."""
+    for word in ("in1", "in2"):
+        name, value = detail[word], int(event[word], 16)
+        if (name == "" and value) or (name == "CPL" and value != event["cpl"]):
+            yield "%s: %s is '%s' and %#x at CPL %d" % (event["rule"], word, name, value, event["cpl"])
+
+
 def misshapen(lines):
     """Lines of --trace check that are not as promised, and verdicts that no line tells."""
-    fits, out, told = validator(), [], {"text": set(), "json": set()}
+    fits, out, told, rules = validator(), [], {"text": set(), "json": set()}, details()
     for line in lines:
         if line.startswith("{"):
             event = json.loads(line)
             told["json"].add((event["rule"], event["verdict"]))
+            out += untold(event, rules[event["rule"]])
             out += ["%s: %s" % (error.message, line) for error in (fits.iter_errors(event) if fits else ())]
             continue
         m = TEXT.fullmatch(line)
@@ -67,7 +84,7 @@ def main():
     bad, told = misshapen(lines)
     bad += ["the log never tells %s %s as %s" % (*key, form) for form in told for key in sorted(set(seen) - told[form])
             if seen[key]]
-    for text in never + proofs + bad:
+    for text in never + proofs + list(dict.fromkeys(bad)):
         print(text)
     # a rule just added may wait for its row; a row that is there must be true
     untrue = [text for text in proofs if not text.endswith("no row")]
