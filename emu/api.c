@@ -407,6 +407,7 @@ bool rs_cpu_identity(const char *model, struct rs_cpu_identity *out)
                                     .stepping = f.stepping,
                                     .maxphyaddr = f.maxphyaddr,
                                     .signature = f.signature};
+    memcpy(out->name, f.model, sizeof out->name);
     memcpy(out->vendor, f.vendor, sizeof out->vendor);
     memcpy(out->brand, f.brand, sizeof out->brand);
     return true;

@@ -73,13 +73,31 @@ int verb_events(const struct settings *s)
 
 /* ---- cpus --------------------------------------------------------------------------------------------------- */
 
-static bool is_cpu(const char *name)
+/* A model with or without switches, by its name or by another's; else says what is wrong with it. */
+static bool is_cpu(const char *spec)
 {
-    const char *model;
+    struct rs_cpu_identity id;
+    struct rs_config config;
+    rs_machine *m;
+    char error[200] = "";
 
-    for (unsigned i = 0; (model = rs_cpu_model(i, NULL)) != NULL; i++)
-        if (strcmp(model, name) == 0) return true;
+    if (rs_cpu_identity(spec, &id)) return true;
+    rs_config_init(&config);
+    config.cpu = spec;
+    if (rs_create(&config, &m, error, sizeof error) == RS_OK) rs_destroy(m);
+    fprintf(stderr, "ringside: %s\n", error);
     return false;
+}
+
+static const char *description_of(const char *spec)
+{
+    struct rs_cpu_identity id;
+    const char *model, *description = "";
+
+    if (!rs_cpu_identity(spec, &id)) return "";
+    for (unsigned i = 0; (model = rs_cpu_model(i, &description)) != NULL; i++)
+        if (strcmp(model, id.name) == 0) return description;
+    return "";
 }
 
 static void features(const char *model)
@@ -179,27 +197,32 @@ static int cost_gaps(const struct settings *s)
     return EXIT_DONE;
 }
 
+static void one_cpu(const struct settings *s, json_t *list, const char *spec)
+{
+    const char *description = description_of(spec);
+
+    if (list) {
+        json_array_append_new(list, cpu_json(spec, description));
+        return;
+    }
+    printf("%-15s %s\n", spec, description);
+    if (!s->words.count) return;
+    identity(spec);
+    features(spec);
+}
+
 int verb_cpus(const struct settings *s)
 {
-    json_t *list = s->json ? json_array() : NULL;
-    const char *model, *description = "";
-    int status = known(s, "processor model", is_cpu);
+    const char *model;
 
-    if (status >= 0) return status;
     if (s->gaps) return gaps();
     if (s->cost_gaps) return cost_gaps(s);
-    for (unsigned i = 0; (model = rs_cpu_model(i, &description)) != NULL; i++) {
-        if (!asked(s, model)) continue;
-        if (s->json) {
-            json_array_append_new(list, cpu_json(model, description));
-            continue;
-        }
-        printf("%-15s %s\n", model, description);
-        if (!s->words.count) continue;
-        identity(model);
-        features(model);
-    }
-    return s->json ? dump(list) : EXIT_DONE;
+    for (unsigned i = 0; i < s->words.count; i++)
+        if (!is_cpu(s->words.item[i])) return EXIT_USAGE;
+    json_t *list = s->json ? json_array() : NULL;
+    for (unsigned i = 0; i < s->words.count; i++) one_cpu(s, list, s->words.item[i]);
+    for (unsigned i = 0; !s->words.count && (model = rs_cpu_model(i, NULL)) != NULL; i++) one_cpu(s, list, model);
+    return list ? dump(list) : EXIT_DONE;
 }
 
 /* ---- version --------------------------------------------------------------------------------------------------- */

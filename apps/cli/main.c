@@ -54,7 +54,8 @@ static const char teach_rules[] =
     "  ringside rules --json       for programs\n";
 
 static const char teach_cpus[] = "  ringside cpus               the models\n"
-                                 "  ringside cpus x86-64-v3     one with its features\n"
+                                 "  ringside cpus epyc          one with its maker, behaviours and features\n"
+                                 "  ringside cpus haswell,-smap what is left without a feature and what needs it\n"
                                  "  ringside cpus --gaps        every place that can give exit status 10\n"
                                  "  ringside cpus --cost-gaps --cost zen3    forms that have no price of their own\n";
 

@@ -369,7 +369,7 @@ RS_API const char *rs_cpu_model(unsigned index, const char **description);
 RS_API bool rs_cpu_feature(const char *model, unsigned index, const char **name, bool *on, bool *gap);
 /** What CPUID says of a model (with or without switches); false if there is no such model. */
 struct rs_cpu_identity {
-    char vendor[13], brand[49];
+    char name[32], vendor[13], brand[49]; /**< name: the model's, without switches and by-names */
     uint8_t family, model, stepping, maxphyaddr;
     uint32_t signature; /**< CPUID.1:EAX */
 };
