@@ -50,6 +50,8 @@ enum step v86_int(struct cpu *c, unsigned vector, bool *through);
 /** CLI and STI in protected mode at CPL 3 > IOPL with CR4.PVI=1. */
 enum step pvi_cli(struct cpu *c);
 enum step pvi_sti(struct cpu *c);
+/** After an entry, at its first instruction: VIF and VIP are not both set. */
+bool v86_entry_check(struct cpu *c);
 /** IRETD at CPL 0 of an image with VM=1. @ip, @cs, @flags as read. */
 enum step v86_enter(struct cpu *c, uint64_t ip, uint16_t cs, uint64_t flags, uint64_t start);
 

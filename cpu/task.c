@@ -12,6 +12,7 @@
  * "Task-Gate Descriptor", "Task-State Segment (TSS)", "16-Bit Task-State Segment (TSS)"; SDM 2A "CALL",
  * "JMP", "INT n/INTO/INT3/INT1", "IRET/IRETD/IRETQ".
  */
+#include "cpu/real.h"
 #include "cpu/task.h"
 
 /* ---- TSS formats -------------------------------------------------------------------------------------- */
@@ -265,6 +266,7 @@ static bool enter(struct cpu *c, const struct task *t, const struct image *m)
     if (!ok) return false;
     if (t->has_error && !stack_push(c, layout_of(t->tss.d.attr)->width, t->error)) return false;
     if (!target_check(c, m->ip, c->seg[SEG_CS].attr, c->seg[SEG_CS].limit)) return false;
+    if (cpu_v86(c) && !v86_entry_check(c)) return false;
     if (m->trap) c->trap_pending |= DR6_BT;
     c->brk = true; /* traps, NMIs and interrupts that the new task no longer holds off */
     return true;

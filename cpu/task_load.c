@@ -6,6 +6,7 @@
  * Manual: SDM 3A "Task Switching", "Exception Conditions Checked During a Task Switch"; SDM 3B "Entering
  * Virtual-8086 Mode".
  */
+#include "cpu/real.h"
 #include "cpu/task.h"
 
 /* ---- pure judges ------------------------------------------------------------------------------------------ */
@@ -122,25 +123,14 @@ static bool load_data(struct cpu *c, enum seg seg, uint16_t sel)
     return true;
 }
 
-/* A virtual-8086 task: base = selector * 16, 64 KiB, writable data of DPL 3. */
-static void load_v86(struct cpu *c, const struct task_selectors *t)
-{
-    for (unsigned i = SEG_ES; i <= SEG_GS; i++) {
-        const struct descriptor d = {.base = (uint32_t)t->seg[i] << 4,
-                                     .limit = 0xffff,
-                                     .attr = ATTR_P | ATTR_S | ATTR_DPL | ATTR_RW | ATTR_ACCESSED};
-        seg_fill(c, (enum seg)i, t->seg[i], &d);
-    }
-}
-
 /** LDTR, CS, SS, then DS, ES, FS, GS. Manual: SDM 3A "Exception Conditions Checked During a Task Switch". */
 bool task_load(struct cpu *c, const struct task_selectors *t)
 {
     static const uint8_t data[] = {SEG_DS, SEG_ES, SEG_FS, SEG_GS};
 
     if (!load_ldt(c, t->ldt)) return false;
-    if (c->flags & RF_VM) {
-        load_v86(c, t);
+    if (cpu_v86(c)) {
+        for (unsigned i = SEG_ES; i <= SEG_GS; i++) real_load(c, (enum seg)i, t->seg[i]);
         return true;
     }
     if (!load_code(c, t->seg[SEG_CS]) || !load_stack(c, t->seg[SEG_SS])) return false;

@@ -201,11 +201,11 @@ enum step v86_int(struct cpu *c, unsigned vector, bool *through)
 static const uint8_t frame_segs[] = {SEG_SS, SEG_ES, SEG_DS, SEG_FS, SEG_GS};
 
 /* VIF and VIP both set where an instruction begins: #GP(0) before it. */
-static enum step entered(struct cpu *c, enum step s)
+bool v86_entry_check(struct cpu *c)
 {
     bool ok = !(c->cr4 & CR4_VME) || cpu_iopl(c) == 3 || !(c->flags & RF_VIF) || !(c->flags & RF_VIP);
 
-    return check(c, RS_RULE_VME_VIP, ok, c->gpr[R_RIPBASE], c->flags, 0, 0) ? s : STEP_LATE;
+    return check(c, RS_RULE_VME_VIP, ok, c->gpr[R_RIPBASE], c->flags, 0, 0);
 }
 
 /** v86_enter - EIP beyond 64 KiB: #GP(0); then ESP, SS, ES, DS, FS, GS from the stack: #SS(0). SDM 2A "IRET". */
@@ -228,5 +228,5 @@ enum step v86_enter(struct cpu *c, uint64_t ip, uint16_t cs, uint64_t flags, uin
     if (c->nmi_pending || (flags & RF_RF)) c->brk = true;
     enum step s = arrive(c, 3, ip);
     crossing_leave(c, RS_X_IRET, from, start);
-    return entered(c, s);
+    return v86_entry_check(c) ? s : STEP_LATE;
 }

@@ -819,6 +819,44 @@ BOTH(checks_94_a_16_bit_task_is_left_for_a_32_bit_one)
 
 /* ---- IA-32e mode has none ------------------------------------------------------------------------------------ */
 
+BOTH(checks_93_a_virtual_8086_task_is_left_through_a_task_gate_and_found_again)
+{
+    struct ring *r = world();
+    enum { THIRD = 0x215000 };
+
+    gdt(r, T_X, D_SYSTEM(SYS_TSS, THIRD, 0x67));
+    for (unsigned i = 0; i < 0x68; i += 4) poke(r, THIRD + i, peek(r, NEW_TSS + i, 4), 4);
+    for (unsigned i = 0; i < 6; i++) poke(r, SEG_AT(i), 0x1000 + i, 4);
+    poke(r, NEW_TSS + O_FLAGS, RF_VM | 0x3002, 4);
+    poke(r, NEW_TSS + O_IP, 0x100, 4);
+    idt_task(r, 0x80, T_X);
+    idt_task(r, VEC_UD, T_X);
+    FROM(r, 0, JMP_TO(T_NEW));
+    ALLOWED(r);
+    for (unsigned fault = 0; fault < 2; fault++) {
+        uint64_t ip = get(r, RS_REG_RIP);
+        static const uint8_t code[2][2] = {{INT(0x80)}, {0x0f, 0x0b}};
+        ck_assert_int_eq(rs_phys_write(r->m, 0x10010 + ip, code[fault], 2), RS_OK);
+        poke(r, NEW_IP, 0x90cf, 2); /* IRET */
+        poke(r, THIRD + O_IP, NEW_IP, 4);
+        go(r, 1); /* the fault retires nothing: its task's IRET does */
+        if (!fault) {
+            ck_assert_uint_eq(get(r, RS_REG_TR), T_X);
+            ck_assert_uint_eq(get(r, RS_REG_CPL), 0);
+            ck_assert_uint_eq(peek(r, NEW_TSS + O_FLAGS, 4), RF_VM | 0x3002);
+            ck_assert_uint_eq(peek(r, SEG_AT(I_GS), 4), 0x1005);
+            go(r, 1);
+        }
+        ck_assert_uint_eq(get(r, RS_REG_TR), T_NEW);
+        ck_assert_uint_eq(get(r, RS_REG_RFLAGS) & RF_VM, RF_VM);
+        ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+        ck_assert_uint_eq(get(r, RS_REG_ES_BASE + I_CS), 0x10010);
+        ck_assert_uint_eq(get(r, RS_REG_RIP), ip + (fault ? 0 : 2));
+    }
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS) & RF_RF, RF_RF);
+    ring_free(r);
+}
+
 BOTH(checks_70_there_are_no_tasks_in_ia_32e_mode)
 {
     struct ring *r = ring_new(false);
@@ -866,4 +904,5 @@ RUN_TESTS("tasks", checks_93_a_jump_to_a_tss_saves_the_old_task_and_loads_the_ne
           checks_94_a_16_bit_tss_loads_words_and_loses_upper_halves,
           checks_94_the_error_code_has_the_size_of_the_new_tss,
           checks_94_a_16_bit_task_is_left_for_a_32_bit_one,
+          checks_93_a_virtual_8086_task_is_left_through_a_task_gate_and_found_again,
           checks_70_there_are_no_tasks_in_ia_32e_mode)
