@@ -259,6 +259,113 @@ BOTH(checks_119_the_base_instructions_hang_on_cr4_fsgsbase_and_64_bit_mode)
     ring_free(r);
 }
 
+/* ---- NMI ---------------------------------------------------------------------------------------------- */
+
+/* The local APIC on; RBX holds its address and EAX what sends an NMI to this processor. */
+static struct ring *nmi_world(void)
+{
+    struct ring *r = ring_new(false);
+
+    reg(r, RS_REG_RBX, 0xfee00000);
+    reg(r, RS_REG_RAX, 0x1ff);
+    TRY(r, 0x89, 0x83, 0xf0, 0, 0, 0); /* mov [rbx+0xf0], eax */
+    ALLOWED(r);
+    reg(r, RS_REG_RAX, 0x4400);
+    return r;
+}
+
+#define SEND_IPI 0x89, 0x83, 0x00, 0x03, 0, 0 /* mov [rbx+0x300], eax */
+#define IRETQ 0x48, 0xcf
+
+/* Each step is one instruction; an NMI that is taken leads to handler(2), whose code we are writing. */
+BOTH(checks_67_nmis_wait_for_an_iret_and_two_of_them_are_one)
+{
+    struct ring *r = nmi_world();
+    uint64_t sent = get(r, RS_REG_RIP);
+
+    TRY(r, SEND_IPI);
+    go(r, 1); /* the jump at the handler */
+    ck_assert_int_eq(r->vector, VEC_NMI);
+    ck_assert_uint_eq(slot(r, 0), sent + 6);
+    TRY(r, SEND_IPI);
+    TRY(r, SEND_IPI);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), handler(VEC_NMI) + 12);
+    TRY(r, 0x90); /* still blocked */
+    ck_assert_uint_eq(get(r, RS_REG_RIP), handler(VEC_NMI) + 13);
+    poke(r, sent + 6, 0xfeeb, 2);
+    reg(r, RS_REG_RIP, CODE + 0x800); /* any IRET will do, not the handler's alone */
+    poke(r, handler(VEC_NMI), 0xfeeb, 2);
+    TRY(r, IRETQ);
+    go(r, 1);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), handler(VEC_NMI));
+    ck_assert_uint_eq(slot(r, 0), sent + 6); /* it came before the instruction that IRET went to */
+    TRY(r, IRETQ);
+    go(r, 1);
+    ck_assert_uint_eq(get(r, RS_REG_RIP),
+                      sent + 6); /* the second was kept, the third was the second */
+    ring_free(r);
+}
+
+BOTH(checks_67_an_iret_that_faults_has_unblocked_nmis)
+{
+    struct ring *r = nmi_world();
+
+    TRY(r, SEND_IPI);
+    go(r, 1);
+    ck_assert_int_eq(r->vector, VEC_NMI);
+    TRY(r, SEND_IPI);
+    reg(r, RS_REG_RFLAGS, 2 | RF_NT);
+    TRY(r, IRETQ); /* #GP, then at its handler the NMI */
+    ck_assert_uint_eq(r->rule, RS_RULE_IRET_NT);
+    ck_assert_int_eq(r->vector, VEC_NMI);
+    ck_assert_uint_eq(slot(r, 0), handler(VEC_GP));
+    ring_free(r);
+}
+
+/* Trap of the last instruction, NMI, interrupt, then the next fetch. (Code breakpoints: tests of DR7.) */
+BOTH(checks_62_at_one_boundary_a_trap_comes_before_an_nmi_and_that_before_an_interrupt)
+{
+    struct ring *r = nmi_world();
+
+    reg(r, RS_REG_RFLAGS, 2 | RF_TF);
+    uint64_t next = get(r, RS_REG_RIP) + 6;
+    TRY(r, SEND_IPI);
+    go(r, 1);
+    ck_assert_int_eq(r->vector, VEC_NMI);
+    ck_assert_uint_eq(slot(r, 0), handler(VEC_DB)); /* the NMI came at the trap's handler */
+    ck_assert_uint_eq(peek(r, slot(r, 3), 8), next);
+    ring_free(r);
+
+    r = nmi_world();
+    reg(r, RS_REG_RAX, 0x40031);
+    TRY(r, SEND_IPI); /* vector 0x31 by the same door: IF=0, it waits */
+    TRY(r, 0xfb);     /* sti: not before the next instruction has run */
+    reg(r, RS_REG_RAX, 0x4400);
+    next = get(r, RS_REG_RIP) + 6;
+    TRY(r, SEND_IPI);
+    go(r, 1);
+    ck_assert_int_eq(r->vector, VEC_NMI);
+    ck_assert_uint_eq(slot(r, 0), next);
+    ring_free(r);
+}
+
+BOTH(checks_62_an_interrupt_comes_before_the_fault_of_the_next_fetch)
+{
+    struct ring *r = nmi_world();
+
+    poke(r, TABLES + 8192 + 8 * (GUARD >> 21), 0, 8);
+    reg(r, RS_REG_CR3, get(r, RS_REG_CR3));
+    reg(r, RS_REG_RAX, 0x40031);
+    reg(r, RS_REG_RIP, GUARD - 6);
+    reg(r, RS_REG_RFLAGS, 2 | RF_IF);
+    TRY(r, SEND_IPI);
+    go(r, 1);
+    ck_assert_int_eq(r->vector, 0x31);
+    ck_assert_uint_eq(r->faults, 0);
+    ck_assert_uint_eq(slot(r, 0), GUARD);
+    ring_free(r);
+}
+
 /* ---- stale translations ------------------------------------------------------------------------------- */
 
 /* Rights that grow without INVLPG: the cached entry refuses once, and by that is gone. */
@@ -345,5 +452,9 @@ RUN_TESTS("cpu/lines", checks_72_power_up_is_as_the_table_says,
           checks_119_syscall_and_sysret_are_undefined_in_compatibility_mode,
           checks_119_swapgs_is_for_level_0_and_undefined_outside_64_bit_mode,
           checks_119_the_base_instructions_hang_on_cr4_fsgsbase_and_64_bit_mode,
+          checks_67_nmis_wait_for_an_iret_and_two_of_them_are_one,
+          checks_67_an_iret_that_faults_has_unblocked_nmis,
+          checks_62_at_one_boundary_a_trap_comes_before_an_nmi_and_that_before_an_interrupt,
+          checks_62_an_interrupt_comes_before_the_fault_of_the_next_fetch,
           checks_117_a_page_fault_from_a_stale_entry_drops_it_and_the_retry_walks,
           checks_123_no_device_is_touched_by_an_instruction_that_faults)
