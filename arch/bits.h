@@ -176,11 +176,13 @@ enum systype {
 
 /* DR6/DR7. SDM 3B "Debug Registers" */
 #define DR6_FIXED 0xffff0ff0ull
+#define DR6_B 0xfu /* B0 to B3 */
 #define DR6_BD (1u << 13)
 #define DR6_BS (1u << 14)
 #define DR6_BT (1u << 15)
 #define DR7_FIXED 0x400ull
 #define DR7_GD (1u << 13)
+#define DEBUGCTL_BTF (1u << 1) /* single-step on branches */
 
 /* MSR numbers. SDM 4 */
 enum msr {

@@ -1,9 +1,9 @@
 /*
- * control.c - CR0, CR2, CR3, CR4, CR8, EFER and the debug registers: what may be written, and what
+ * control.c - CR0, CR2, CR3, CR4, CR8, EFER: what may be written, and what
  * hangs on it. What the MMU must forget at a change it works out itself from the new environment
  * (cpu_mode_changed) and from mmu_write_cr3.
  * Manual: SDM 3A "Control Registers", "Extended Feature Enable Register", "Initializing IA-32e Mode";
- * SDM 2B "MOV - Move to/from Control Registers"; SDM 3B "Debug Registers".
+ * SDM 2B "MOV - Move to/from Control Registers".
  */
 #include "cpu/features.h"
 #include "cpu/lapic.h"
@@ -213,52 +213,4 @@ enum step efer_write(struct cpu *c, uint64_t value)
     c->efer = (value & ~(uint64_t)EFER_LMA) | (old & EFER_LMA);
     cpu_mode_changed(c);
     return STEP_END;
-}
-
-/* ---- debug registers -------------------------------------------------------------------------------------- */
-
-#define DR6_WRITABLE (0xfu | DR6_BD | DR6_BS | DR6_BT)
-#define DR7_WRITABLE 0xffff23ffu
-#define DR7_ENABLES 0xffu /* L0 G0 ... L3 G3 */
-
-/* DR4 and DR5 are DR6 and DR7, or #UD while CR4.DE=1. */
-static bool dr_alias(struct cpu *c, unsigned *dr)
-{
-    bool alias = *dr == 4 || *dr == 5, de = (c->cr4 & CR4_DE) != 0;
-
-    if (alias && !check(c, RS_RULE_DR_DE, !de, cpu_rip(c), *dr, c->cr4, 0)) return false;
-    if (alias) *dr += 2;
-    return true;
-}
-
-/* DR7.GD guards the debug registers: #DB with DR6.BD. */
-static bool dr_guard(struct cpu *c)
-{
-    if (check(c, RS_RULE_DR_GD, !(c->dr[7] & DR7_GD), cpu_rip(c), c->dr[7], 0, 0)) return true;
-    c->fault.dr6 = DR6_BD;
-    return false;
-}
-
-/** dr_write - 1. DR4, DR5 with CR4.DE=1: #UD. 2. CPL > 0: #GP(0). 3. DR7.GD=1: #DB. 4. bits 63:32 of DR6 and
- *  DR7: #GP(0). Nothing looks for the addresses yet, so that switching one on is a gap, never silence.
- *  Manual: SDM 2B "MOV - Move to/from Debug Registers", SDM 3B "Debug Registers". */
-enum step dr_write(struct cpu *c, unsigned dr, uint64_t value)
-{
-    if (dr > 7) return undefined(c);
-    if (!dr_alias(c, &dr) || !priv_cpl0(c) || !dr_guard(c)) return STEP_FAULT;
-    if (dr >= 6 && !check(c, RS_RULE_DR_RSVD, value >> 32 == 0, cpu_rip(c), dr, value, 0))
-        return STEP_FAULT;
-    if (dr == 6) value = (value & DR6_WRITABLE) | DR6_FIXED;
-    if (dr == 7 && (value & DR7_ENABLES)) return gap(c, "a breakpoint that DR7 enables");
-    if (dr == 7) value = (value & DR7_WRITABLE) | DR7_FIXED;
-    c->dr[dr] = value;
-    return STEP_END;
-}
-
-enum step dr_read(struct cpu *c, unsigned dr, uint64_t *value)
-{
-    if (dr > 7) return undefined(c);
-    if (!dr_alias(c, &dr) || !priv_cpl0(c) || !dr_guard(c)) return STEP_FAULT;
-    *value = c->dr[dr];
-    return STEP_NEXT;
 }

@@ -11,6 +11,7 @@
  * Table", "Error Code", "Interrupt 8-Double Fault Exception (#DF)"; SDM 2A "INT n/INTO/INT3/INT1".
  */
 #include "arch/rules.h"
+#include "cpu/debug.h"
 #include "cpu/real.h"
 #include "cpu/task.h"
 
@@ -52,7 +53,9 @@ static uint64_t pushed_flags(const struct cpu *c, const struct fault *f)
 {
     uint64_t flags = flags_get(c);
 
-    if (f->klass == FC_FAULT && f->vector != VEC_DB) return flags | RF_RF;
+    bool code_breakpoint = f->vector == VEC_DB && (f->dr6 & DR6_B);
+
+    if (f->klass == FC_FAULT && !code_breakpoint) return flags | RF_RF;
     if (f->klass == FC_SOFT || f->klass == FC_ICEBP) return flags & ~(uint64_t)RF_RF;
     return flags;
 }
@@ -402,7 +405,7 @@ static void event_fault(struct cpu *c, const struct fault *f)
 
     if (exception && ev_wanted(c, RS_EV_FAULT))
         ev_emit_rule(c, RS_EV_FAULT, f->klass, (enum rs_rule)f->rule, 0, f->vector, f->error,
-                     f->cr2, flags_get(c));
+                     f->vector == VEC_DB ? f->dr6 : f->cr2, flags_get(c));
 }
 
 /* What an exception does to the processor before any of its delivery: CR2, DR6 and DR7; NMI masking. */
@@ -410,11 +413,13 @@ static void announce(struct cpu *c, const struct fault *f)
 {
     event_fault(c, f);
     if (f->klass == FC_NMI) c->nmi_blocked = true;
+    if (f->klass == FC_ICEBP) c->dr[6] |= f->dr6;
     if (f->klass != FC_FAULT && f->klass != FC_TRAP) return;
     if (f->vector == VEC_PF) c->cr2 = f->cr2;
     if (f->vector == VEC_DB) {
-        c->dr[6] = (c->dr[6] & ~0xfull) | f->dr6 | DR6_FIXED;
+        c->dr[6] = (c->dr[6] & ~(uint64_t)DR6_B) | f->dr6 | DR6_FIXED;
         c->dr[7] &= ~(uint64_t)DR7_GD;
+        c->debugctl &= ~(uint64_t)DEBUGCTL_BTF;
     }
 }
 
@@ -488,5 +493,6 @@ bool deliver(struct cpu *c, const struct fault *f)
         now = next_fault(c, &now, &met);
     }
     c->in_df = false;
+    if (c->debug_hit) debug_pend(c);
     return taken;
 }

@@ -3,6 +3,7 @@
  * fault any more is the port touched: a faulting INS consumes nothing.
  * Manual: SDM 2A "IN", "INS/INSB/INSW/INSD"; SDM 2B "OUT", "OUTS/OUTSB/OUTSW/OUTSD".
  */
+#include "cpu/debug.h"
 #include "cpu/exec_parts.h"
 #include "cpu/protect.h"
 
@@ -20,6 +21,7 @@ static uint32_t port_read(struct cpu *c, uint16_t port, unsigned n)
 
     cpu_charge_event(c, RS_CAT_DEVICE, COST_IN_OUT_PORT);
     event_io(c, port, value, n, false);
+    if (c->watch & WATCH_IO) debug_note(c, DEBUG_IO, port, n);
     return value;
 }
 
@@ -28,6 +30,7 @@ static void port_write(struct cpu *c, uint16_t port, unsigned n, uint32_t value)
     c->bus.io_write(c->bus.ctx, c->index, port, n, value);
     cpu_charge_event(c, RS_CAT_DEVICE, COST_IN_OUT_PORT);
     event_io(c, port, value, n, true);
+    if (c->watch & WATCH_IO) debug_note(c, DEBUG_IO, port, n);
 }
 
 /* imm = the port, or -1 when DX holds it */
@@ -92,7 +95,7 @@ static bool outs_one(struct cpu *c, const struct op *o)
 /* An interrupt or trap that will be taken at this boundary. */
 static bool due(const struct cpu *c)
 {
-    return (c->flags & RF_TF) || c->nmi_pending || ((c->flags & RF_IF) && c->intr_line);
+    return (c->flags & RF_TF) || c->debug_hit || c->nmi_pending || ((c->flags & RF_IF) && c->intr_line);
 }
 
 /* Element by element: a fault leaves the registers at the element that could not be done, and

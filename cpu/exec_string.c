@@ -308,7 +308,7 @@ static uint64_t elements_due(const struct cpu *c, const struct price *p)
 
 static inline bool must_pause(const struct cpu *c)
 {
-    return cpu_now(c) >= c->deadline || (c->flags & RF_TF);
+    return cpu_now(c) >= c->deadline || c->debug_hit || (c->flags & RF_TF);
 }
 
 /** In 64-bit mode with 67h Intel's processors begin by clearing the upper halves of RCX and of the

@@ -60,7 +60,7 @@ static enum take take_intr(struct cpu *c)
 
 enum take interrupts_take(struct cpu *c)
 {
-    if (c->trap_pending) {
+    if (c->trap_pending && !(c->shadow & SHADOW_SS)) {
         struct fault f = {.vector = VEC_DB, .klass = FC_TRAP, .dr6 = c->trap_pending};
         c->trap_pending = 0;
         wake(c, VEC_DB);

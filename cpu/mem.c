@@ -8,6 +8,7 @@
  */
 #include "cpu/mem.h"
 
+#include "cpu/debug.h"
 #include "cpu/run.h"
 #include "cpu/lapic.h"
 #include "cpu/limit.h"
@@ -236,6 +237,8 @@ static bool linear_read(struct cpu *c, uint64_t lin, unsigned n, const struct ho
     uint64_t v = piece_read(c, p.phys[0], p.n[0]);
     if (UNLIKELY(p.n[1])) v |= piece_read(c, p.phys[1], p.n[1]) << (8 * p.n[0]);
     *value = v;
+    if (UNLIKELY(c->watch & WATCH_DATA))
+        debug_note(c, h->access.kind == RS_WRITE ? DEBUG_WRITE : DEBUG_ACCESS, lin, n);
     event_mem(c, lin, v, n, false);
     return true;
 }
@@ -257,6 +260,7 @@ static bool linear_write(struct cpu *c, uint64_t lin, unsigned n, const struct h
     }
     if (!pieces_translate(c, lin, n, h, &p)) return false;
     pieces_write(c, &p, value);
+    if (UNLIKELY(c->watch & WATCH_DATA)) debug_note(c, DEBUG_WRITE, lin, n);
     event_mem(c, lin, value, n, true);
     return true;
 }

@@ -9,6 +9,7 @@
 #include "cpu/run.h"
 
 #include "cpu/block.h"
+#include "cpu/debug.h"
 #include "cpu/fast.h"
 #include "cpu/interrupts.h"
 #include "cpu/limit.h"
@@ -220,6 +221,7 @@ static unsigned run_single(struct cpu *c, struct op pair[2], unsigned id, unsign
     unsigned bits = code_bits(c->ctx);
 
     pair[1].fn = op_stop;
+    c->step_length = (uint8_t)length;
     if (UNLIKELY(c->observe_checks) && !decode_checks(c, id, length)) {
         (void)chain_exit(c, EXIT_FAULT);
         return bits;
@@ -295,10 +297,19 @@ static void step_reference(struct cpu *c)
     if (c->exit == EXIT_STEPPED) c->exit = EXIT_NEXT;
 }
 
+/* With DEBUGCTL.BTF the trap comes only where control went elsewhere. */
+static bool steps_now(const struct cpu *c, uint64_t rip)
+{
+    uint64_t next = rip + c->step_length;
+
+    return !(c->debugctl & DEBUGCTL_BTF) || c->gpr[R_RIPBASE] != (cpu_64(c) ? next : (uint32_t)next);
+}
+
 /* One instruction with what hangs on its being alone: RF lasts for it, TF traps after it. */
 static void step(struct cpu *c)
 {
     bool tf = (c->flags & RF_TF) != 0;
+    uint64_t rip = c->gpr[R_RIPBASE];
 
     c->flags &= ~(uint64_t)RF_RF;
     c->shadow = 0;
@@ -309,14 +320,16 @@ static void step(struct cpu *c)
     if (c->reference) step_reference(c);
     else step_cached(c);
     /* the trap after a load of SS is lost, the next instruction's comes */
-    if (tf && !c->trap_lost && !(c->shadow & SHADOW_SS) && c->exit != EXIT_FAULT && c->exit != EXIT_GAP) interrupts_single_step(c);
+    bool done = c->exit != EXIT_FAULT && c->exit != EXIT_GAP;
+    if (tf && done && !c->trap_lost && !(c->shadow & SHADOW_SS) && steps_now(c, rip)) interrupts_single_step(c);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------------------ */
 
 static bool must_step(const struct cpu *c)
 {
-    return c->reference || c->observe_insn || c->observe_checks || c->shadow || (c->flags & RF_TF);
+    return c->reference || c->observe_insn || c->observe_checks || c->shadow || (c->flags & RF_TF) ||
+           (c->watch & WATCH_CODE);
 }
 
 static void run_chain(struct cpu *c)
@@ -353,6 +366,15 @@ enum cpu_stop cpu_undelivered(const struct cpu *c)
     return c->exit == EXIT_GAP ? CPU_GAP : CPU_SHUTDOWN;
 }
 
+/* An instruction that faults has met no breakpoint; INT1 takes those that MOV SS has held off with it. */
+static void faulted(struct cpu *c)
+{
+    c->debug_hit = 0;
+    if (LIKELY(c->fault.klass != FC_ICEBP)) return;
+    c->fault.dr6 = c->trap_pending;
+    c->trap_pending = 0;
+}
+
 enum cpu_stop cpu_run(struct cpu *c, uint64_t until, uint64_t insns)
 {
     for (;;) {
@@ -373,10 +395,13 @@ enum cpu_stop cpu_run(struct cpu *c, uint64_t until, uint64_t insns)
         c->brk = false;
         c->until = until;
         c->deadline = deadline_for(c, until, insns);
-        if (UNLIKELY(must_step(c) || c->step_block != NULL)) step(c);
+        if (UNLIKELY(c->watch & WATCH_CODE) && debug_fetch(c, fetch_linear(c))) c->exit = EXIT_FAULT;
+        else if (UNLIKELY(must_step(c) || c->step_block != NULL)) step(c);
         else run_chain(c);
+        if (UNLIKELY(c->debug_hit) && c->exit != EXIT_FAULT) debug_pend(c);
         switch (c->exit) {
         case EXIT_FAULT:
+            faulted(c);
             if (!deliver(c, &c->fault)) return cpu_undelivered(c);
             break;
         case EXIT_GAP: return CPU_GAP;

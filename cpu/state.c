@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cpu/block.h"
+#include "cpu/debug.h"
 #include "cpu/fast.h"
 #include "cpu/interrupts.h"
 #include "cpu/lapic.h"
@@ -105,6 +106,8 @@ static void reset_registers(struct cpu *c)
     c->halted = c->nmi_blocked = c->nmi_pending = c->in_df = false;
     c->shadow = 0;
     c->trap_pending = 0;
+    c->debug_hit = 0;
+    debug_changed(c);
     c->rep_paid = false;
     c->step_block = NULL;
     c->link_from = NULL;
@@ -173,6 +176,7 @@ void cpu_control_changed(struct cpu *c)
 {
     struct mmu_env env;
 
+    if ((c->cr4 ^ c->env_cr4) & CR4_DE) debug_changed(c);
     if (c->cr0 == c->env_cr0 && c->cr4 == c->env_cr4 && c->efer == c->env_efer) return;
     c->env_cr0 = c->cr0;
     c->env_cr4 = c->cr4;

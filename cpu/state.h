@@ -146,7 +146,10 @@ struct cpu {
     bool intr_line;      /* an interrupt asks for service: local APIC or ExtINT */
     bool request;        /* a device wants the machine (exit, reset): cpu_run returns CPU_REQUEST */
     bool trap_lost;      /* SYSCALL has cleared TF: no trap follows it */
-    uint64_t trap_pending; /* DR6 bits of a #DB trap due at this boundary */
+    uint64_t trap_pending; /* DR6 bits of a #DB trap due at this boundary, or after the next instruction */
+    uint8_t watch;         /* WATCH_* of debug.h: what breakpoints are armed for; derived */
+    uint8_t debug_hit;     /* B bits that the instruction in progress has met */
+    uint8_t step_length;   /* of the single op that has run */
     bool magic_break;
     uint8_t index;
     unsigned block_cap;

@@ -14,6 +14,7 @@
  */
 #include "cpu/real.h"
 #include "cpu/task.h"
+#include "cpu/debug.h"
 
 /* ---- TSS formats -------------------------------------------------------------------------------------- */
 
@@ -248,6 +249,7 @@ static void commit(struct cpu *c, const struct task *t, const struct image *m)
     seg_fill(c, SEG_TR, t->sel, &t->tss.d);
     put_cr0(c, c->cr0 | CR0_TS);
     c->dr[7] &= ~(uint64_t)DR7_LOCAL;
+    debug_changed(c);
     retire(c, t, m->ip);
     put_cr3(c, t, m->cr3);
     flags_put(c, flags);

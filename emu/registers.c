@@ -6,6 +6,7 @@
  */
 #include "emu/machine.h"
 
+#include "cpu/debug.h"
 #include "cpu/lapic.h"
 
 #include <string.h>
@@ -152,6 +153,7 @@ bool register_write(struct cpu *c, unsigned reg, const void *in, size_t size)
     cpu_forget_place(c);
     c->rep_paid = paid;
     cpu_mode_changed(c);
+    debug_changed(c);
     if (reg == RS_REG_CR3) mmu_write_cr3(&c->mmu, value, false);
     return true;
 }

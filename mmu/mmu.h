@@ -166,6 +166,8 @@ struct mmu {
     struct ram *ram;
     const struct event_wire *events;
     struct mmu_prices prices;
+    uint8_t watched_pages; /* linear pages with watched bytes: the filter holds no slot of theirs */
+    uint64_t watched[4];
     uint64_t a20_mask;   /* AND-ed onto every physical address */
     bool filter_off;     /* reference engine, check or mem tracing: never fill the filter */
     uint64_t tlb_misses; /* L1 misses, walks and steps so far, for the ledger */

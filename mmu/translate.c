@@ -37,6 +37,13 @@ static struct tlb_translation path_translation(const struct mmu_path *path, unsi
                                     (uint8_t)rights};
 }
 
+COLD bool is_watched(const struct mmu *u, uint64_t linear)
+{
+    for (unsigned i = 0; i < u->watched_pages; i++)
+        if (((linear ^ u->watched[i]) & ~0xfffull) == 0) return true;
+    return false;
+}
+
 /** Remember an allowed access in the filter, if direct access to the page is legal. The slot is the
  *  one of the access made: a write slot comes only from a write, so D=1 then. Returns the bits. */
 HOT uint8_t fill_filter(struct mmu *u, uint64_t linear, uint64_t phys, unsigned kind,
@@ -46,6 +53,7 @@ HOT uint8_t fill_filter(struct mmu *u, uint64_t linear, uint64_t phys, unsigned 
     uint8_t bits;
 
     if (u->filter_off) return 0;
+    if (u->watched_pages && kind != RS_FETCH && is_watched(u, linear)) return 0;
     host = kind == RS_WRITE ? ram_page_for_write(u->ram, phys) : ram_page_for_read(u->ram, phys);
     if (!host) return 0;
     bits = u->tlb->tables[index];

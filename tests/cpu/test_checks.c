@@ -347,20 +347,6 @@ BOTH(checks_60_a_fault_pushes_rf_and_an_int_n_does_not)
     ring_free(r);
 }
 
-BOTH(a_breakpoint_in_the_debug_registers_is_a_gap_that_says_so)
-{
-    struct ring *r = at(0);
-
-    for (unsigned bit = 0; bit < 8; bit++) {
-        reg(r, RS_REG_RAX, 0x400 | 1u << bit);
-        AGAIN(r, 0, TRY(r, 0x0f, 0x23, 0xf8));
-        ck_assert_int_eq(r->stop.reason, RS_STOP_EMULATOR_GAP);
-        ck_assert_ptr_nonnull(strstr(r->stop.text, "DR7"));
-        ck_assert_uint_eq(get(r, RS_REG_DR7), 0x400);
-    }
-    ring_free(r);
-}
-
 BOTH(a_single_step_traps_behind_the_instruction_and_pushes_tf)
 {
     struct ring *r = at(3);
@@ -904,7 +890,7 @@ RUN_TESTS("checks", checks_9_accessed_is_set_on_the_way_but_not_in_a_leaf_whose_
           checks_37_an_access_that_leaves_canonical_space_faults_as_a_whole,
           checks_38_in_64_bit_mode_only_fs_and_gs_have_bases_and_nothing_a_limit,
           checks_60_a_fault_pushes_rf_and_an_int_n_does_not,
-          a_breakpoint_in_the_debug_registers_is_a_gap_that_says_so,
+        
           a_single_step_traps_behind_the_instruction_and_pushes_tf,
           checks_63_mov_ss_and_pop_ss_hold_off_the_single_step_for_one_instruction,
           checks_63_sti_holds_off_a_waiting_interrupt_for_one_instruction,
