@@ -363,6 +363,32 @@ START_TEST(a_delivery_at_the_same_level_returns_without_a_second_crossing)
 }
 END_TEST
 
+START_TEST(a_task_switch_is_told_at_any_level_by_the_selector_of_the_new_task)
+{
+    start(true);
+    set_cpl(0);
+    cpu.seg[SEG_TR].sel = 0x30;
+    enter(RS_X_TASK, 0x30, 0, 500, 0); /* CALL */
+    cpu.seg[SEG_TR].sel = 0x28;
+    leave(RS_X_TASK, 0, 500); /* IRET: the whole stay, then the way back */
+    ck_assert_uint_eq(heard[0].kind, RS_EV_CROSS);
+    ck_assert_uint_eq(heard[0].w[0], 0x30);
+    ck_assert_uint_eq(heard[0].w[2] >> 16 & 1, 1);
+    ck_assert_uint_eq(heard[2].kind, RS_EV_CROSS);
+    ck_assert_uint_eq(heard[2].how, RS_X_TASK);
+    ck_assert_uint_eq(heard[2].w[0], 0x28);
+    ck_assert_uint_eq(heard[2].w[2] >> 16 & 1, 0);
+    ck_assert_uint_eq(heard[4].kind, RS_EV_CROSS_END);
+    ck_assert_uint_eq(heard[4].w[0], heard[0].seq);
+    ck_assert_uint_eq(row(RS_X_TASK, 0x30).ticks_total, CYCLES(1000));
+    cpu.seg[SEG_TR].sel = 0x38;
+    leave(RS_X_TASK, 0, 500); /* JMP: nothing is open */
+    ck_assert_uint_eq(totals().crossings[RS_X_TASK], 3);
+    ck_adds_up();
+    finish();
+}
+END_TEST
+
 START_TEST(the_static_price_of_the_instruction_is_not_part_of_the_delivery)
 {
     start(true);
@@ -432,7 +458,8 @@ START_TEST(a_crossing_nobody_listens_to_is_cheap)
 }
 END_TEST
 
-RUN_TESTS("emu/ledger", a_system_call_is_booked_from_entry_to_return,
+RUN_TESTS("emu/ledger", a_task_switch_is_told_at_any_level_by_the_selector_of_the_new_task,
+          a_system_call_is_booked_from_entry_to_return,
           a_page_fault_inside_a_system_call_is_not_counted_twice,
           min_and_max_are_of_single_crossings, a_return_that_matches_nothing_is_tolerated,
           a_return_to_ring_3_closes_everything_that_is_open,
