@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Every mutant of the paging judges is killed, or listed with its reason.
 
-(`tools/mutate priv` does the same for segments, gates and privilege; it takes minutes.)
+(`tools/mutate priv deliver control judges` does the same for segments, gates, deliveries, control registers and
+whatever else has a judge; it takes minutes, and runs with tools/check --nightly.)
 """
 
 import pathlib
