@@ -857,6 +857,49 @@ BOTH(checks_93_a_virtual_8086_task_is_left_through_a_task_gate_and_found_again)
     ring_free(r);
 }
 
+BOTH(checks_94_a_double_fault_task_survives_a_kernel_without_a_stack)
+{
+    struct ring *r = world();
+
+    idt_task(r, VEC_DF, T_NEW);
+    poke(r, NEW_IP, 0xfeeb, 2);
+    at_level(r, 0);
+    segment(r, I_SS, S_DATA, 0, 0xf, ATTR_P | ATTR_S | 3 | ATTR_DB);
+    TRY(r, 0x0f, 0x0b); /* #UD, whose frame is #SS, whose frame is #SS: #DF */
+    ck_assert_uint_eq(r->faults, 4);
+    ck_assert_uint_eq(get(r, RS_REG_TR), T_NEW);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), NEW_IP);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), NEW_STACK - 4);
+    ck_assert_uint_eq(slot(r, 0), 0);
+    ck_assert_uint_eq(old(r, O_IP), CODE);
+    ck_assert_uint_eq(old(r, O_GPR + 16), STACK1);
+    ck_assert_uint_eq(peek(r, NEW_TSS, 2), S_TSS);
+    ring_free(r);
+}
+
+BOTH(checks_93_single_steps_follow_the_instruction_and_then_the_new_tasks_tf)
+{
+    struct ring *r = world();
+
+    at_level(r, 0); /* TF of the old task: a trap after its JMP, in the new one */
+    reg(r, RS_REG_RFLAGS, 2 | RF_TF);
+    TRY(r, JMP_TO(T_NEW));
+    go(r, 1);
+    ck_assert_int_eq(r->vector, VEC_DB);
+    ck_assert_uint_eq(slot(r, 0), NEW_IP);
+    ck_assert_uint_eq(old(r, O_FLAGS), 2 | RF_TF);
+    new_task32(r, 0); /* TF of the new one: after its first instruction */
+    poke(r, NEW_TSS + O_FLAGS, 2 | RF_TF, 4);
+    poke(r, NEW_IP, 0x9090, 2);
+    FROM(r, 0, JMP_TO(T_NEW));
+    ck_assert_uint_eq(get(r, RS_REG_RIP), NEW_IP);
+    go(r, 2);
+    ck_assert_int_eq(r->vector, VEC_DB);
+    ck_assert_uint_eq(slot(r, 0), NEW_IP + 1);
+    ck_assert_uint_eq(slot(r, 2), 2 | RF_TF);
+    ring_free(r);
+}
+
 BOTH(checks_70_there_are_no_tasks_in_ia_32e_mode)
 {
     struct ring *r = ring_new(false);
@@ -905,4 +948,6 @@ RUN_TESTS("tasks", checks_93_a_jump_to_a_tss_saves_the_old_task_and_loads_the_ne
           checks_94_the_error_code_has_the_size_of_the_new_tss,
           checks_94_a_16_bit_task_is_left_for_a_32_bit_one,
           checks_93_a_virtual_8086_task_is_left_through_a_task_gate_and_found_again,
+          checks_94_a_double_fault_task_survives_a_kernel_without_a_stack,
+          checks_93_single_steps_follow_the_instruction_and_then_the_new_tasks_tf,
           checks_70_there_are_no_tasks_in_ia_32e_mode)
