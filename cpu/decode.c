@@ -743,6 +743,17 @@ static void cut_branch(const struct cpu *c, const struct pick *p)
         if (ins->raw.prefixes[i].value == 0x66) p->op->width = 2;
 }
 
+/* Far pointers in memory have offsets of up to 32 bits on AMD's processors: REX.W says nothing there. */
+static void cut_far_pointer(const struct cpu *c, const struct pick *p)
+{
+    const ZydisDecodedInstruction *ins = p->ins;
+    ZydisMnemonic mn = ins->mnemonic;
+    bool jump = (mn == ZYDIS_MNEMONIC_JMP || mn == ZYDIS_MNEMONIC_CALL) && ins->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
+    bool load = mn == ZYDIS_MNEMONIC_LSS || mn == ZYDIS_MNEMONIC_LFS || mn == ZYDIS_MNEMONIC_LGS;
+
+    if ((jump || load) && p->op->width == 8 && cpu_does(c, BEHAVE_FAR_32)) p->op->width = 4;
+}
+
 /* UD0 without a ModRM byte, where the maker has it so: the length of its prefixes and its two bytes, else 0. */
 static unsigned short_ud0(const struct cpu *c, uint32_t ctx, const uint8_t *bytes, unsigned avail)
 {
@@ -789,6 +800,7 @@ enum decode_status decode_one(const struct cpu *c, uint32_t ctx, const uint8_t *
     struct pick p = {&ins, ops, op, ctx, page_off, ip_off + ins.length};
     fill_op(&p);
     cut_branch(c, &p);
+    cut_far_pointer(c, &p);
     fill_direction(&p, row->priv);
     if (has_mmx(&p)) {
         op->imm = (int64_t)ins.mnemonic;

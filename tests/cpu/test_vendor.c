@@ -61,6 +61,28 @@ BOTH(checks_36_a_near_branch_to_nowhere_faults_where_it_stands_on_amd_too)
     ring_free(r);
 }
 
+/* APM 3 "JMP (Far)", "LFS": mem16:16 and mem16:32 are all there is. */
+BOTH(rex_w_widens_a_far_pointer_on_intel_alone)
+{
+    for (unsigned amd = 0; amd < 2; amd++) {
+        struct ring *r = model(amd ? "epyc" : "haswell");
+        poke(r, DATA, TARGET, 4);
+        poke(r, DATA + 4, S_CODE, 2); /* 16:32; as 16:64 the offset has S_CODE in its upper half */
+        poke(r, DATA + 8, S_CODE, 2);
+        reg(r, RS_REG_RAX, DATA);
+        AGAIN(r, 0, TRY(r, 0x48, 0xff, 0x28));
+        ALLOWED(r);
+        ck_assert_uint_eq(get(r, RS_REG_RIP), amd ? TARGET : TARGET | (uint64_t)S_CODE << 32);
+        poke(r, DATA + 4, S_DATA3 | 3, 2);
+        poke(r, DATA + 8, S_DATA3 | 3, 2);
+        AGAIN(r, 3, TRY(r, 0x48, 0x0f, 0xb4, 0x08)); /* lfs rcx, [rax] */
+        ALLOWED(r);
+        ck_assert_uint_eq(get(r, RS_REG_RCX), amd ? TARGET : TARGET | (uint64_t)(S_DATA3 | 3) << 32);
+        ck_assert_uint_eq(get(r, RS_REG_ES + I_FS), S_DATA3 | 3);
+        ring_free(r);
+    }
+}
+
 /* ---- segments ----------------------------------------------------------------------------------------------- */
 
 static void load_null(struct ring *r)
@@ -455,6 +477,7 @@ BOTH(cpuid_is_each_makers_own)
 
 RUN_TESTS("vendor", checks_118_66h_before_a_near_branch_cuts_rip_to_16_bits_on_amd,
           checks_36_a_near_branch_to_nowhere_faults_where_it_stands_on_amd_too,
+          rex_w_widens_a_far_pointer_on_intel_alone,
           checks_40_a_null_selector_clears_the_base_of_fs_and_gs_but_not_on_older_amd,
           checks_120_push_of_a_segment_register_writes_two_bytes_on_intel_and_its_whole_slot_on_amd,
           checks_120_ud0_fetches_its_modrm_on_intel_alone,
