@@ -131,12 +131,12 @@ static void device_write(struct cpu *c, uint64_t phys, unsigned n, uint64_t v)
     if (ev_wanted(c, RS_EV_MMIO)) ev_emit(c, RS_EV_MMIO, 0, phys, v, n, 1);
 }
 
-/* RAM or device, one piece within a page, n <= 8 */
+/* RAM, ROM or device, one piece within a page, n <= 8 */
 static uint64_t piece_read(struct cpu *c, uint64_t phys, unsigned n)
 {
     uint64_t v = 0;
 
-    if (UNLIKELY(!ram_is(c->ram, phys))) return device_read(c, phys, n);
+    if (UNLIKELY(!ram_is(c->ram, phys)) && !ram_rom(c->ram, phys)) return device_read(c, phys, n);
     ram_read(c->ram, phys, &v, n);
     return v;
 }

@@ -59,9 +59,10 @@ static rs_status boot(rs_machine *m, const struct boot *b)
     new.name = strdup(b->name ? b->name : "image");
     new.bytes = copy(b->bytes, b->size);
     new.cmdline = b->cmdline ? strdup(b->cmdline) : NULL;
+    new.rom = b->rom ? copy(b->rom, b->rom_size) : NULL;
     machine_boot_free(m);
     m->boot = new;
-    if (!new.name || !new.bytes || (b->cmdline && !new.cmdline))
+    if (!new.name || !new.bytes || (b->cmdline && !new.cmdline) || (b->rom && !new.rom))
         return machine_fail(m, RS_E_NOMEM, "no memory for an image of %llu bytes", (unsigned long long)b->size);
     return machine_boot(m);
 }
@@ -91,8 +92,23 @@ rs_status rs_load_flat(rs_machine *m, const void *bytes, size_t size, uint64_t l
                            .mode = mode};
 
     if (!m || (!bytes && size)) return RS_E_ARG;
-    if (mode != RS_FLAT_LONG64 && mode != RS_FLAT_PROT32)
+    if (mode != RS_FLAT_LONG64 && mode != RS_FLAT_PROT32 && mode != RS_FLAT_REAL16)
         return machine_fail(m, RS_E_ARG, "no entry mode %d of flat images", (int)mode);
+    return boot(m, &b);
+}
+
+rs_status rs_load_bios(rs_machine *m, const void *rom, size_t rom_size, const char *name, const void *image,
+                       size_t size, uint64_t load)
+{
+    const struct boot b = {.kind = BOOT_BIOS,
+                           .name = (char *)(uintptr_t)name,
+                           .bytes = (uint8_t *)(uintptr_t)image,
+                           .size = size,
+                           .load = load,
+                           .rom = (uint8_t *)(uintptr_t)rom,
+                           .rom_size = rom_size};
+
+    if (!m || !rom || (!image && size)) return RS_E_ARG;
     return boot(m, &b);
 }
 
@@ -226,10 +242,19 @@ rs_status rs_reg_write_wide(rs_machine *m, unsigned cpu, unsigned reg, const voi
     return m && in && cpu == 0 && register_write(&m->cpu, reg, in, size) ? RS_OK : RS_E_ARG;
 }
 
+/* RAM, or the ROM. */
+static bool readable(const rs_machine *m, uint64_t phys, size_t n)
+{
+    if (ram_has(&m->ram, phys, n)) return true;
+    const uint8_t *first = ram_rom(&m->ram, phys);
+
+    return first && n <= m->ram.rom_size && ram_rom(&m->ram, phys + n - 1) == first + (n - 1);
+}
+
 rs_status rs_phys_read(const rs_machine *m, uint64_t phys, void *out, size_t n)
 {
     if (!m || (n && !out)) return RS_E_ARG;
-    if (!ram_has(&m->ram, phys, n)) return RS_E_UNMAPPED;
+    if (!readable(m, phys, n)) return RS_E_UNMAPPED;
     ram_get(&m->ram, phys, out, n);
     return RS_OK;
 }
@@ -264,7 +289,7 @@ static bool linear_pieces(const rs_machine *m, uint64_t linear, size_t n, rs_mac
         size_t step = RAM_PAGE - linear % RAM_PAGE < n ? (size_t)(RAM_PAGE - linear % RAM_PAGE) : n;
         uint64_t phys = linear_phys(m, linear);
 
-        if (phys == UINT64_MAX || !ram_has(&m->ram, phys, step)) return false;
+        if (phys == UINT64_MAX || !(in ? ram_has(&m->ram, phys, step) : readable(m, phys, step))) return false;
         if (out) {
             ram_read(&m->ram, phys, out, (unsigned)step);
             out += step;

@@ -6,6 +6,7 @@
 #define ATTR_FLAT_CODE32 (ATTR_G | ATTR_DB | ATTR_P | ATTR_S | ATTR_CODE | ATTR_RW | ATTR_ACCESSED)
 #define ATTR_FLAT_CODE64 (ATTR_G | ATTR_L | ATTR_P | ATTR_S | ATTR_CODE | ATTR_RW | ATTR_ACCESSED)
 #define ATTR_FLAT_DATA (ATTR_G | ATTR_DB | ATTR_P | ATTR_S | ATTR_RW | ATTR_ACCESSED)
+#define ATTR_REAL_DATA (ATTR_P | ATTR_S | ATTR_RW | ATTR_ACCESSED)
 
 #define GDT_CODE64 0x00af9b000000ffffull
 #define GDT_DATA 0x00cf93000000ffffull
@@ -36,6 +37,21 @@ void entry_prot32(struct cpu *c, uint32_t entry)
     c->gdtr = c->idtr = (struct table_reg){0, 0};
     segments_flat(c, ATTR_FLAT_CODE32);
     start(c, entry, ENTRY_STACK_PROT32);
+}
+
+void entry_real16(struct cpu *c, uint32_t entry)
+{
+    uint16_t cs = entry >> 4 & 0xf000;
+
+    c->cr0 = CR0_ET;
+    c->cr3 = c->cr4 = c->efer = 0;
+    c->gdtr = (struct table_reg){0, 0};
+    c->idtr = (struct table_reg){0, 0x3ff};
+    for (unsigned s = SEG_ES; s <= SEG_GS; s++) c->seg[s] = (struct segment){.attr = ATTR_REAL_DATA, .limit = 0xffff};
+    c->seg[SEG_CS] = (struct segment){
+        .sel = cs, .attr = ATTR_REAL_DATA | ATTR_CODE, .limit = 0xffff, .base = (uint32_t)cs << 4};
+    start(c, entry & 0xffff, ENTRY_STACK_REAL16);
+    c->gpr[R_RDX] = ENTRY_DRIVE_REAL16;
 }
 
 void entry_long64(struct cpu *c, uint64_t entry, uint64_t tables)

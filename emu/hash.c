@@ -90,6 +90,7 @@ bool machine_hash(rs_machine *m, char out[33])
     ram_hash(&m->ram, ram);
     number(h, ram[0]);
     number(h, ram[1]);
+    if (m->ram.rom) feed(h, m->ram.rom, m->ram.rom_size);
 
     XXH128_hash_t digest = XXH3_128bits_digest(h);
 

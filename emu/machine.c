@@ -260,7 +260,10 @@ void machine_boot_free(rs_machine *m)
     free(m->boot.name);
     free(m->boot.cmdline);
     free(m->boot.bytes);
+    free(m->boot.rom);
     m->boot = (struct boot){0};
+    m->ram.rom = NULL;
+    m->ram.rom_size = 0;
 }
 
 void machine_destroy(rs_machine *m)
@@ -295,7 +298,13 @@ rs_status machine_boot(rs_machine *m)
     ledger_forget(&m->ledger);
     ledger_attach(&m->ledger, &m->cpu);
     observers_changed(m);
-    return m->boot.kind == BOOT_FLAT ? boot_flat(m) : boot_multiboot(m);
+    switch (m->boot.kind) {
+    case BOOT_FLAT: return boot_flat(m);
+    case BOOT_BIOS: return boot_bios(m);
+    case BOOT_NONE:
+    case BOOT_IMAGE: break;
+    }
+    return boot_multiboot(m);
 }
 
 /* ---- inputs ------------------------------------------------------------------------------------------------ */

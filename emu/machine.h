@@ -25,11 +25,13 @@
 
 /** What was loaded last, kept so that a reset can start it again. */
 struct boot {
-    enum { BOOT_NONE, BOOT_IMAGE, BOOT_FLAT } kind;
+    enum { BOOT_NONE, BOOT_IMAGE, BOOT_FLAT, BOOT_BIOS } kind;
     char *name, *cmdline; /* cmdline NULL: none */
     uint8_t *bytes;
     uint64_t size;
     uint64_t load, entry, tables; /* flat images */
+    uint8_t *rom;                 /* the firmware; bytes at load (perhaps none) lie in RAM beside it */
+    uint64_t rom_size;
     enum rs_flat_mode mode;
 };
 
@@ -93,6 +95,7 @@ void machine_boot_free(rs_machine *m);
 rs_status machine_boot(rs_machine *m);
 rs_status boot_multiboot(rs_machine *m);
 rs_status boot_flat(rs_machine *m);
+rs_status boot_bios(rs_machine *m);
 
 rs_status machine_run(rs_machine *m, const struct rs_limits *limits, struct rs_stop_info *stop);
 /** Ask for a stop at the next boundary; an earlier wish is not overwritten. */

@@ -159,9 +159,11 @@ static uint64_t lines_of(uint64_t offset, unsigned n)
 void ram_read(const struct ram *r, uint64_t phys, void *out, unsigned n)
 {
     uint64_t offset = ram_offset(r, phys);
+    const uint8_t *rom;
 
-    if (offset == UINT64_MAX) memset(out, 0xff, n);
-    else memcpy(out, r->base + offset, n);
+    if (offset != UINT64_MAX) memcpy(out, r->base + offset, n);
+    else if ((rom = ram_rom(r, phys)) != NULL) memcpy(out, rom, n);
+    else memset(out, 0xff, n);
 }
 
 void ram_write(struct ram *r, uint64_t phys, const void *in, unsigned n)

@@ -21,6 +21,7 @@
 #define RAM_HOLE_END 0x100000ull
 #define RAM_LOW_MAX 0xc0000000ull
 #define RAM_HIGH_START 0x100000000ull
+#define RAM_ROM_LOW 0x20000ull /* at most so much of the ROM lies below 1 MiB */
 
 enum ram_page_flag {
     RAM_TOUCHED = 1, /* counted against the budget */
@@ -41,6 +42,8 @@ struct ram {
     void (*code_written)(void *ctx, uint64_t phys, unsigned n); /* decoded code over these bytes dies */
     void *code_ctx;
     void *hash_cache; /* page hashes, owned by ram.c */
+    const uint8_t *rom;  /* the firmware's ROM, owned by the machine; NULL: none */
+    uint64_t rom_size;   /* a multiple of RAM_PAGE */
 };
 
 /** Returns false if the host has no memory. */
@@ -59,7 +62,18 @@ static inline uint64_t ram_offset(const struct ram *r, uint64_t phys)
 }
 static inline bool ram_is(const struct ram *r, uint64_t phys) { return ram_offset(r, phys) != UINT64_MAX; }
 
-/** Copy n bytes that lie within one page; absent bytes read as 0xFF. */
+/** Host address of a physical address in the ROM, which ends at 4 GiB and whose last 128 KiB also lie
+ *  below 1 MiB; NULL where there is none. */
+static inline const uint8_t *ram_rom(const struct ram *r, uint64_t phys)
+{
+    uint64_t low = r->rom_size < RAM_ROM_LOW ? r->rom_size : RAM_ROM_LOW;
+
+    if (phys - (RAM_HIGH_START - r->rom_size) < r->rom_size) return r->rom + (phys - (RAM_HIGH_START - r->rom_size));
+    if (phys - (RAM_HOLE_END - low) < low) return r->rom + (r->rom_size - (RAM_HOLE_END - phys));
+    return NULL;
+}
+
+/** Copy n bytes that lie within one page; where there is no RAM the ROM's, else 0xFF. */
 void ram_read(const struct ram *r, uint64_t phys, void *out, unsigned n);
 /** Write n bytes that lie within one page: kills decoded code, marks touched and dirty. Writes to
  *  absent addresses vanish. */

@@ -149,10 +149,25 @@ static rs_status load_flat(const struct settings *s, rs_machine *m, const struct
     uint64_t load = s->load.given ? s->load.value : s->entry.value;
     uint64_t entry = s->entry.given ? s->entry.value : load;
     uint64_t tables = TABLES_AT, end = load + image->size;
+    static const enum rs_flat_mode modes[] = {
+        [FLAT_64] = RS_FLAT_LONG64, [FLAT_32] = RS_FLAT_PROT32, [FLAT_16] = RS_FLAT_REAL16};
 
     if (load < TABLES_AT + TABLES_SIZE && end > TABLES_AT) tables = (end + 0xfff) & ~0xfffull;
-    return rs_load_flat(m, image->bytes, image->size, load, entry,
-                        s->flat_mode == FLAT_32 ? RS_FLAT_PROT32 : RS_FLAT_LONG64, tables);
+    return rs_load_flat(m, image->bytes, image->size, load, entry, modes[s->flat_mode], tables);
+}
+
+#define BOOT_SECTOR 512u
+#define BOOT_SECTOR_AT 0x7c00u
+
+/* A PC's firmware runs a disk's first sector if it ends in 55 AA. */
+static bool is_boot_sector(const struct file *image)
+{
+    return image->size == BOOT_SECTOR && image->bytes[510] == 0x55 && image->bytes[511] == 0xaa;
+}
+
+static rs_status load_boot_sector(rs_machine *m, const struct file *image)
+{
+    return rs_load_flat(m, image->bytes, image->size, BOOT_SECTOR_AT, BOOT_SECTOR_AT, RS_FLAT_REAL16, 0);
 }
 
 /* As other loaders do, the command line begins with the image's name; kernels skip or ignore it. */
@@ -170,10 +185,12 @@ static rs_status load_image(const struct settings *s, rs_machine *m, const struc
     return status;
 }
 
+static const char *last_part(const char *path) { return strrchr(path, '/') ? strrchr(path, '/') + 1 : path; }
+
 static int image_load(const struct settings *s, rs_machine *m)
 {
     const char *path = s->words.item[0];
-    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    const char *name = last_part(path);
     struct file image;
 
     if (!file_read(path, &image)) return EXIT_IMAGE;
@@ -181,7 +198,9 @@ static int image_load(const struct settings *s, rs_machine *m)
 
     if (status < 0) {
         bool flat = s->load.given || s->entry.given;
-        rs_status loaded = flat ? load_flat(s, m, &image) : load_image(s, m, &image, name);
+        rs_status loaded = flat                    ? load_flat(s, m, &image)
+                           : is_boot_sector(&image) ? load_boot_sector(m, &image)
+                                                    : load_image(s, m, &image, name);
 
         status = loaded == RS_OK ? symbols_add(s, m, &image, name) : failed(m, loaded);
     }
@@ -189,18 +208,48 @@ static int image_load(const struct settings *s, rs_machine *m)
     return status;
 }
 
+/* --bios: IMAGE, if there is one, lies in RAM where the ROM's program may find it. */
+static int bios_load(const struct settings *s, rs_machine *m)
+{
+    struct file rom, image = {0};
+    const char *path = s->words.count ? s->words.item[0] : NULL;
+
+    if (!file_read(s->bios, &rom)) return EXIT_IMAGE;
+    int status = path && !file_read(path, &image) ? EXIT_IMAGE : -1;
+
+    if (status < 0) {
+        rs_status loaded = rs_load_bios(m, rom.bytes, rom.size, last_part(s->bios), image.bytes, image.size, s->load.value);
+
+        status = loaded == RS_OK ? symbols_add(s, m, &image, path ? last_part(path) : "") : failed(m, loaded);
+        if (path) file_free(&image);
+    }
+    file_free(&rom);
+    return status;
+}
+
+/* One IMAGE; with --bios it may be left out, and has no header that would say where it goes. */
+static bool words_ok(const struct settings *s)
+{
+    unsigned n = s->words.count;
+
+    if (s->bios && n == 1 && !s->load.given) {
+        fprintf(stderr, "ringside: with --bios IMAGE is flat bytes: --load ADDR says where they go\n");
+        return false;
+    }
+    if (n == 1 || (n == 0 && s->bios)) return true;
+    fprintf(stderr, n ? "ringside: one IMAGE, please: what is '%s'?\n"
+                      : "ringside: no IMAGE given (ringside --help)\n",
+            n ? s->words.item[1] : "");
+    return false;
+}
+
 int guest_build(const struct settings *s, rs_console_fn console, void *ctx, rs_machine **out)
 {
     *out = NULL;
-    if (s->words.count != 1) {
-        fprintf(stderr, s->words.count ? "ringside: one IMAGE, please: what is '%s'?\n"
-                                       : "ringside: no IMAGE given (ringside --help)\n",
-                s->words.count ? s->words.item[1] : "");
-        return EXIT_USAGE;
-    }
+    if (!words_ok(s)) return EXIT_USAGE;
     int status = create(s, console, ctx, out);
 
-    if (status < 0) status = image_load(s, *out);
+    if (status < 0) status = s->bios ? bios_load(s, *out) : image_load(s, *out);
     if (status >= 0) {
         rs_destroy(*out);
         *out = NULL;

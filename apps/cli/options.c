@@ -29,7 +29,8 @@ static const struct row rows[] = {
     {"initrd",          VERB_MACHINE, TEXT,   AT(initrd),   "FILE",  "the first boot module"},
     {"load",            VERB_MACHINE, NUMBER, AT(load),     "ADDR",  "IMAGE is flat: its bytes go to this physical address"},
     {"entry",           VERB_MACHINE, NUMBER, AT(entry),    "ADDR",  "a flat image's first instruction (default: the load address)"},
-    {"flat-mode",       VERB_MACHINE, CHOICE, AT(flat_mode), "64|32", "a flat image starts in 64-bit or 32-bit mode (default 64)"},
+    {"flat-mode",       VERB_MACHINE, CHOICE, AT(flat_mode), "64|32|16", "a flat image starts in 64-bit, 32-bit or real mode (default 64)"},
+    {"bios",            VERB_MACHINE, TEXT,   AT(bios),     "FILE",  "a ROM that ends at 4 GiB and 1 MiB: start at its reset vector; IMAGE may be left out, or is flat (--load)"},
     {"mem",             VERB_MACHINE, SIZE,   AT(mem),      "SIZE",  "RAM, such as 64M or 2G (default 256M)"},
     {"smp",             VERB_MACHINE, NUMBER, AT(smp),      "N",     "processors; only 1 so far"},
     {"cpu",             VERB_MACHINE, TEXT,   AT(cpu),      "MODEL[,+feat,-feat]", "processor model (default x86-64-v3)"},
@@ -73,7 +74,6 @@ static const struct row rows[] = {
 
     {"disk",            VERB_MACHINE, LATER,  0, "FILE[,rw]", ""},
     {"cdrom",           VERB_MACHINE, LATER,  0, "FILE", ""},
-    {"bios",            VERB_MACHINE, LATER,  0, "FILE", ""},
     {"record",          VERB_MACHINE, LATER,  0, "FILE", ""},
     {"snapshot-at",     VERB_MACHINE, LATER,  0, "WHEN=FILE", ""},
     {"gdb",             VERB_MACHINE, LATER,  0, "PORT", ""},

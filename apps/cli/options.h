@@ -29,7 +29,7 @@ enum { VERB_RUN = 1u, VERB_DEBUG = 2u, VERB_RULES = 4u, VERB_EVENTS = 8u, VERB_C
 
 /* indices into the choices of their rows */
 enum { CHOICE_OFF = 0, CHOICE_ON = 1 };
-enum { FLAT_64 = 0, FLAT_32 = 1 };
+enum { FLAT_64 = 0, FLAT_32 = 1, FLAT_16 = 2 };
 enum { FORMAT_TEXT = 0, FORMAT_JSONL = 1 };
 
 /** What a command line said; what was not said is zero or NULL. */
@@ -37,7 +37,7 @@ struct settings {
     struct list words; /* what is no option: IMAGE, rule ids ... */
     bool help_short, help_full;
     /* the machine */
-    const char *append, *initrd, *cpu, *cost, *serial, *input;
+    const char *append, *initrd, *bios, *cpu, *cost, *serial, *input;
     struct list modules, symbols;
     struct number load, entry, mem, smp, hz, seed, epoch, ram_budget, block_cap;
     unsigned flat_mode, engine, on_reset, on_triple_fault;

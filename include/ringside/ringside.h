@@ -115,16 +115,28 @@ RS_API rs_status rs_load_image(rs_machine *m, const void *bytes, size_t size, co
 /** Queue a boot module (copied). @string is its command line. */
 RS_API rs_status rs_add_module(rs_machine *m, const void *bytes, size_t size, const char *string);
 /** Entry modes of a flat image. */
-enum rs_flat_mode { RS_FLAT_LONG64 = 0, RS_FLAT_PROT32 = 1 };
+enum rs_flat_mode { RS_FLAT_LONG64 = 0, RS_FLAT_PROT32 = 1, RS_FLAT_REAL16 = 2 };
 /**
  * rs_load_flat - copy bytes to physical `load` and start at `entry`: in 64-bit mode, CPL 0, with
  * an identity map of the first 4 GiB in 2-MByte supervisor pages whose tables lie at `tables` (28 KiB:
  * PML4, PDPT, four page directories, a GDT with code 0x08 and data 0x10; a page boundary), CR4 = PAE,
  * EFER = LME|LMA, RSP = 0x9f000; or in flat 32-bit protected mode without paging, ESP = 0x7ff00
- * (`tables` unused). Interrupts are off, the IDT is empty.
+ * (`tables` unused); or in real-address mode, `entry` below 1 MiB, CS = entry / 16 with only its four
+ * upper bits kept, IP = the lower 16 bits of entry, the other segments 0, SP = 0x7c00, DL = 0x80, the
+ * interrupt vector table at 0 (all zero). Interrupts are off; but for real mode the IDT is empty.
  */
 RS_API rs_status rs_load_flat(rs_machine *m, const void *bytes, size_t size, uint64_t load,
                               uint64_t entry, enum rs_flat_mode mode, uint64_t tables);
+/**
+ * rs_load_bios - start as the hardware does: at the reset vector F000:FFF0, out of a ROM that ends at
+ * 4 GiB and whose last 128 KiB (or all, if it is smaller) also lie below 1 MiB. Stores to it vanish.
+ * @rom,@rom_size  a multiple of 4096, at most 1 MiB; @name is used in messages
+ * @image,@size    bytes for RAM at physical `load`, or NULL and 0
+ * Returns: RS_OK; RS_E_IMAGE with rs_error saying what is wrong.
+ * Manual:  SDM 3A "Processor State after Reset", "First Instruction Executed".
+ */
+RS_API rs_status rs_load_bios(rs_machine *m, const void *rom, size_t rom_size, const char *name,
+                              const void *image, size_t size, uint64_t load);
 
 /** Symbols for logs and `rs_symbol_*`: an ELF file's .symtab; several may be added.
  *  @low_half  take only symbols below 2^47 (a user program) */
@@ -223,7 +235,7 @@ RS_API rs_status rs_reg_write(rs_machine *m, unsigned cpu, unsigned reg, uint64_
 RS_API rs_status rs_reg_read_wide(const rs_machine *m, unsigned cpu, unsigned reg, void *out, size_t size);
 RS_API rs_status rs_reg_write_wide(rs_machine *m, unsigned cpu, unsigned reg, const void *in, size_t size);
 
-/** Memory by physical address; RAM only. RS_E_UNMAPPED if any byte is not RAM (nothing is copied). */
+/** Memory by physical address; RAM only (a ROM can be read). RS_E_UNMAPPED if any byte is not RAM (nothing is copied). */
 RS_API rs_status rs_phys_read(const rs_machine *m, uint64_t phys, void *out, size_t n);
 RS_API rs_status rs_phys_write(rs_machine *m, uint64_t phys, const void *in, size_t n);
 /** Memory by linear address as the CPU's tables map it now, rights ignored, no side effects (no

@@ -72,6 +72,23 @@ with tempfile.TemporaryDirectory() as folder:
     status("log limit", LOOP, 5, "log limit", "--trace", "insn", "--trace-out", os.devnull, "--max-log", "10K")
     expect("qemu's exit status", flat(EXIT_7, "--exit-compat", "qemu").returncode == 15)
     expect("qemu's other statuses", flat(DEAD, "--exit-compat", "qemu").returncode == 64 + 7)
+    sector, rom = os.path.join(folder, "boot.bin"), os.path.join(folder, "rom.bin")
+    with open(sector, "wb") as f:
+        f.write((b"\x88\xd0\xe6\xf4\xeb\xfe" + bytes(504)) + b"\x55\xaa")  # mov al,dl; out 0xf4,al; jmp .
+    with open(rom, "wb") as f:
+        f.write(bytes(4080) + b"\xea\x00\x05\x00\x00" + bytes(11))  # jmp 0:0x500
+    run = ringside("run", sector)
+    expect("a boot sector starts in real mode with DL=0x80", "guest exit 128 after 2 instructions" in last(run), run)
+    run = ringside("run", sector, "--load", "0x20000", "--entry", "0x20002", "--flat-mode", "16")
+    expect("flat in real mode", "guest exit 0 after 1 instructions" in last(run), run)
+    run = ringside("run", "--bios", rom, sector, "--load", "0x500")
+    expect("a ROM finds an image in RAM", "after 3 instructions" in last(run), run)
+    run = ringside("run", "--bios", rom, "--max-insns", "9")
+    expect("a ROM needs no image", "insn limit after 9 instructions" in last(run), run)
+    run = ringside("run", "--bios", rom, sector)
+    expect("beside a ROM an image needs --load", run.returncode == 2 and b"--load ADDR" in run.stderr, run)
+    run = ringside("run", "--bios", sector)
+    expect("what is no ROM cannot be loaded", run.returncode == 3 and b"boot.bin: a ROM has" in run.stderr, run)
     expect("no log, no console: stdout is empty", flat(EXIT_0).stdout == b"")
     expect("the console is stdout", flat(HELLO).stdout == b"hi\n")
     expect("--serial null", flat(HELLO, "--serial", "null").stdout == b"")
