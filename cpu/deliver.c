@@ -2,11 +2,12 @@
  * deliver.c - exceptions and interrupts through the IDT: gates, stacks, frames; what happens when the
  * delivery itself faults; double fault and shutdown.
  *
- *   deliver > take > take_long | take_protected        a fault in there: second_fault, and again
+ *   deliver > take > take_real | take_long | take_protected | take_task      a fault in there: next_fault, and again
  *
  * At a boundary (c->cur NULL). RIP is the instruction's for FC_FAULT, FC_SOFT and FC_ICEBP (the latter
  * two push RIP + length), the next one's for the rest. Every descriptor, TSS and gate is read by an
- * implicit supervisor access; nothing of the processor changes before the last push has succeeded.
+ * implicit supervisor access; nothing of the processor changes before the last push has succeeded (a task
+ * gate: before the commit of its switch, task.c; what goes wrong after it is the new task's).
  * Manual: SDM 3A "Exception and Interrupt Handling", "64-Bit Mode Stack Frame", "Interrupt Stack
  * Table", "Error Code", "Interrupt 8-Double Fault Exception (#DF)"; SDM 2A "INT n/INTO/INT3/INT1".
  */
