@@ -150,6 +150,7 @@ bool mem_read_push(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64
 /** Judge a write of n bytes (1..512) without making it, so that what follows cannot fault. */
 bool mem_probe_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n);
 bool mem_probe_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n);
+bool mem_probe_flush(struct cpu *c, enum seg seg, uint64_t eff);
 /** Read for a read-modify-write: write rights are judged first (D set), then the value is read. */
 bool mem_read_rmw(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value);
 /** 16-byte and longer data; `align` > 1: #GP(0) if eff's linear address is not aligned to it. */

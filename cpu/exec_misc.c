@@ -204,7 +204,7 @@ OP(enter)
     uint64_t wrap = stack_wrap(c), sp = stack_pointer(c), frame, bottom;
 
     if (!frame_push(c, &sp, width, reg_get(c, R_RBP, width))) return STEP_FAULT;
-    frame = (c->gpr[R_RSP] & ~wrap) | sp;
+    frame = c->gpr[R_RSP] - width; /* with a borrow beyond a 16-bit stack pointer (Intel, measured) */
     if (level && !enter_display(c, width, level, frame, &sp)) return STEP_FAULT;
     bottom = (sp - (uint16_t)o->imm) & wrap;
     if (!mem_probe_write(c, SEG_SS, bottom, width)) return STEP_FAULT;

@@ -206,13 +206,14 @@ OP(verw)
     return verify(c, o, true);
 }
 
-/** ARPL - raise the destination's RPL to the source's, ZF=1 if that changed it. SDM 2A "ARPL". */
+/** ARPL - raise the destination's RPL to the source's, ZF=1 if that changed it; memory is written, and asked
+ *  whether it may be, only then (measured on Intel's and AMD's). SDM 2A "ARPL". */
 OP(arpl)
 {
     uint64_t dest, rpl = c->gpr[o->reg] & 3;
 
     if (!cpu_protected(c)) return unprotected(c);
-    if (!operand_get_rmw(c, o, &dest)) return STEP_FAULT;
+    if (!operand_get(c, o, &dest)) return STEP_FAULT;
     bool raise = (dest & 3) < rpl;
     if (raise && !operand_put(c, o, (dest & ~3ull) | rpl)) return STEP_FAULT;
     put_zf(c, raise);

@@ -328,10 +328,11 @@ OP(wbinvd)
     return STEP_END;
 }
 
-/** CLFLUSH, CLFLUSHOPT, CLWB - judged as a load of one byte. SDM 2A "CLFLUSH". */
+/** CLFLUSH, CLFLUSHOPT, CLWB - judged as a load of one byte, which may lie in an execute-only segment.
+ *  SDM 2A "CLFLUSH". */
 OP(clflush)
 {
-    if (!mem_probe_read(c, (enum seg)o->seg, ea(c, o), 1)) return STEP_FAULT;
+    if (!mem_probe_flush(c, (enum seg)o->seg, ea(c, o))) return STEP_FAULT;
     cpu_charge_event(c, RS_CAT_CACHE, COST_CLFLUSH);
     return STEP_NEXT;
 }

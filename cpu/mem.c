@@ -380,15 +380,29 @@ bool mem_probe_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n)
     return seg_linear(c, seg, eff, n, RS_READ, &lin) && probe(c, lin, n, &h);
 }
 
+/* As a load of one byte, but for the segment's type: execute-only code may be flushed. */
+bool mem_probe_flush(struct cpu *c, enum seg seg, uint64_t eff)
+{
+    struct how h = how_data(c, RS_READ, seg == SEG_SS);
+    uint64_t lin;
+
+    return seg_linear(c, seg, eff, 1, RS_FETCH, &lin) && probe(c, lin, 1, &h);
+}
+
 /* ---- 16 bytes and more ------------------------------------------------------------------------ */
 
+/* Alignment is asked before the limit: Intel's processors answer #GP where a misaligned operand also leaves
+ * the stack segment (measured). */
 static bool bytes_linear(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, unsigned align,
                          enum rs_access kind, uint64_t *lin, struct how *h)
 {
+    bool based = !cpu_64(c) || seg >= SEG_FS;
+    uint64_t at = wrap(c, eff + (based ? c->seg[seg].base : 0));
+
     *h = how_data(c, kind, seg == SEG_SS);
     h->aligned = false;
-    if (!seg_linear(c, seg, eff, n, kind, lin)) return false;
-    return align <= 1 || check(c, RS_RULE_ALIGN_SSE, (*lin & (align - 1)) == 0, *lin, align, 0, 0);
+    if (align > 1 && !check(c, RS_RULE_ALIGN_SSE, (at & (align - 1)) == 0, at, align, 0, 0)) return false;
+    return seg_linear(c, seg, eff, n, kind, lin);
 }
 
 bool mem_read_bytes(struct cpu *c, enum seg seg, uint64_t eff, void *out, unsigned n, unsigned align)

@@ -227,7 +227,8 @@ enum step far_return(struct cpu *c, unsigned size, unsigned pop_bytes)
 
     if (!cpu_protected(c)) return real_return(c, size, pop_bytes);
     crossing_begin(c);
-    if (!stack_peek(c, 0, size, &f.rip) || !stack_peek(c, size, size, &cs)) return STEP_FAULT;
+    /* of CS the selector alone is read, as by Intel's processors (measured) */
+    if (!stack_peek(c, 0, size, &f.rip) || !stack_peek(c, size, 2, &cs)) return STEP_FAULT;
     f.cs = (uint16_t)cs;
     if (!return_code_check(c, &f)) return STEP_FAULT;
     if (f.outer) {
