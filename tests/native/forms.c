@@ -68,7 +68,7 @@ static bool loads_far_pointer(const ZydisDecodedInstruction *ins)
 }
 
 const char *skip_reason(const ZydisDecodedInstruction *ins, const ZydisDecodedOperand *ops,
-                        bool mode32)
+                        unsigned legacy)
 {
     ZydisMnemonic mn = ins->mnemonic;
 
@@ -80,9 +80,9 @@ const char *skip_reason(const ZydisDecodedInstruction *ins, const ZydisDecodedOp
             return "MMX registers are a gap";
     if (mn == ZYDIS_MNEMONIC_CMPSD && ops[0].type == ZYDIS_OPERAND_TYPE_REGISTER)
         return "the SSE2 one is a gap";
-    if (!mode32 && near_branch(ins) && has_prefix(ins, 0x66))
+    if (!legacy && near_branch(ins) && has_prefix(ins, 0x66))
         return "AMD: 66h cuts a near branch to 16 bits";
-    if (!mode32 && loads_far_pointer(ins) && (ins->attributes & ZYDIS_ATTRIB_HAS_REX) &&
+    if (!legacy && loads_far_pointer(ins) && (ins->attributes & ZYDIS_ATTRIB_HAS_REX) &&
         ins->raw.rex.W)
         return "AMD: no 64-bit offsets in far pointers";
     if ((mn == ZYDIS_MNEMONIC_LOOPE || mn == ZYDIS_MNEMONIC_LOOPNE) &&
@@ -95,16 +95,18 @@ const char *skip_reason(const ZydisDecodedInstruction *ins, const ZydisDecodedOp
          mn == ZYDIS_MNEMONIC_PREFETCHWT1) &&
         ins->raw.modrm.mod == 3)
         return "reserved encoding";
-    if (mn == ZYDIS_MNEMONIC_MASKMOVDQU && (ins->attributes & ZYDIS_ATTRIB_HAS_SEGMENT))
+    if (mn == ZYDIS_MNEMONIC_MASKMOVDQU && (legacy || (ins->attributes & ZYDIS_ATTRIB_HAS_SEGMENT)))
         return "whether bytes that the mask leaves out fault is open";
     if (mn == ZYDIS_MNEMONIC_XCHG && ops[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
         ops[0].reg.value == ZYDIS_REGISTER_BX && ops[1].reg.value == ZYDIS_REGISTER_BX)
         return "ends a case on Ringside";
     if (mn == ZYDIS_MNEMONIC_NOP && ins->opcode == 0x0d)
         return "AMD: PREFETCH of a register is #UD";
-    if (mn == ZYDIS_MNEMONIC_ARPL && ops[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-        ops[0].mem.segment == ZYDIS_REGISTER_CS)
-        return "AMD: ARPL wants a writable segment only when it writes";
+    if (legacy && ins->address_width == 16 &&
+        (mn == ZYDIS_MNEMONIC_FXSAVE || mn == ZYDIS_MNEMONIC_FXRSTOR))
+        return "whether the area goes round at 64 KiB is open";
+    if (mn == ZYDIS_MNEMONIC_PAUSE && (ins->attributes & ZYDIS_ATTRIB_HAS_REX) && ins->raw.rex.B)
+        return "Intel: PAUSE, AMD: XCHG with R8";
     return NULL;
 }
 
@@ -211,7 +213,7 @@ uint64_t register_undefined(const struct trial *t, unsigned reg, unsigned vector
     /* Intel clears, AMD leaves the upper halves when 67h finds ECX = 0 */
     if ((t->ins.attributes &
          (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) &&
-        !t->mode32 && t->ins.address_width == 32 && (uint32_t)t->before.gpr[RCX] == 0 &&
+        !t->legacy && t->ins.address_width == 32 && (uint32_t)t->before.gpr[RCX] == 0 &&
         (reg == RCX || reg == RSI || reg == RDI))
         return ~0xffffffffull;
     if (mn == ZYDIS_MNEMONIC_LAR && ZydisRegisterGetId(t->ops[0].reg.value) == (ZyanI8)reg)
@@ -279,14 +281,18 @@ void masks_print(void)
 
 /* ---- decoding the maps ------------------------------------------------------------------------------------ */
 
-bool forms_decode(bool mode32, const uint8_t *bytes, size_t n, ZydisDecodedInstruction *ins,
+bool forms_decode(unsigned legacy, const uint8_t *bytes, size_t n, ZydisDecodedInstruction *ins,
                   ZydisDecodedOperand *ops)
 {
     ZydisDecoder z;
 
     (void)ZydisDecoderInit(&z,
-                           mode32 ? ZYDIS_MACHINE_MODE_LONG_COMPAT_32 : ZYDIS_MACHINE_MODE_LONG_64,
-                           mode32 ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_64);
+                           legacy == 16   ? ZYDIS_MACHINE_MODE_LONG_COMPAT_16
+                           : legacy == 32 ? ZYDIS_MACHINE_MODE_LONG_COMPAT_32
+                                          : ZYDIS_MACHINE_MODE_LONG_64,
+                           legacy == 16   ? ZYDIS_STACK_WIDTH_16
+                           : legacy == 32 ? ZYDIS_STACK_WIDTH_32
+                                          : ZYDIS_STACK_WIDTH_64);
     (void)ZydisDecoderEnableMode(&z, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
     (void)ZydisDecoderEnableMode(&z, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
     (void)ZydisDecoderEnableMode(&z, ZYDIS_DECODER_MODE_WBNOINVD, ZYAN_FALSE);
@@ -324,11 +330,11 @@ static void form_try(struct form_list *list, struct form f, unsigned *room)
     ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
     uint8_t b[15];
 
-    if (!forms_decode(f.mode32, b, form_bytes(&f, b), &ins, ops) || !has_row[ins.mnemonic]) return;
+    if (!forms_decode(f.legacy, b, form_bytes(&f, b), &ins, ops) || !has_row[ins.mnemonic]) return;
     if (f.vex && ins.encoding != ZYDIS_INSTRUCTION_ENCODING_VEX) return;
     f.has_modrm = ins.attributes & ZYDIS_ATTRIB_HAS_MODRM;
     if (!f.has_modrm && f.modrm != 0) return;
-    if (skip_reason(&ins, ops, f.mode32)) return;
+    if (skip_reason(&ins, ops, f.legacy)) return;
     f.mnemonic = (uint16_t)ins.mnemonic;
     if (list->count == *room) {
         *room = *room ? 2 * *room : 4096;
@@ -345,7 +351,7 @@ static int by_mnemonic(const void *a, const void *b)
     return x->mnemonic - y->mnemonic;
 }
 
-void forms_find(struct form_list *list, bool mode32)
+void forms_find(struct form_list *list, unsigned legacy)
 {
     static const uint8_t pp[4] = {0, 0x66, 0xf3, 0xf2};
     unsigned room = 0;
@@ -357,9 +363,9 @@ void forms_find(struct form_list *list, bool mode32)
                 for (unsigned i = 0; i < 4 * 2 * 16; i++) {
                     unsigned p = i & 3, w = i >> 2 & 1,
                              modrm = (i >> 3 & 7) << 3 | (i >> 6 ? 0xc0u : 0);
-                    if (mode32 && w && !vex) continue;
+                    if (legacy && w && !vex) continue;
                     form_try(list,
-                             (struct form){.mode32 = mode32,
+                             (struct form){.legacy = (uint8_t)legacy,
                                            .vex = (uint8_t)vex,
                                            .prefix = pp[p],
                                            .map = (uint8_t)map,

@@ -16,6 +16,7 @@
 #define STUBS_AT 0x4000u
 #define STACK0_AT 0x6000u
 #define CLEAN_AT 0x7000u /* an FXSAVE image, and code that loads it */
+#define LDT_AT 0x8000u
 #define TABLES_AT 0x10000u
 #define PAGES_AT 0x100000u
 
@@ -120,8 +121,11 @@ static void descriptors(rs_machine *m)
     set(m, RS_REG_TR_BASE, KERNEL + TSS_AT);
     set(m, RS_REG_TR_BASE + 8, 0x67);
     set(m, RS_REG_TR_BASE + 16, 0x8b);
-    set(m, RS_REG_LDTR, 0);
-    set(m, RS_REG_ES_ATTR + 6, 0x100); /* unusable */
+    for (unsigned i = 0; i < LDT_ROWS; i++) put64(m, LDT_AT + 8 * i, ldt_word(i));
+    set(m, RS_REG_LDTR, segments_ready ? 0x50 : 0);
+    set(m, RS_REG_ES_BASE + 6, KERNEL + LDT_AT);
+    set(m, RS_REG_ES_LIMIT + 6, 8 * LDT_ROWS - 1);
+    set(m, RS_REG_ES_ATTR + 6, segments_ready ? 0x82 : 0x100); /* unusable */
 }
 
 static void clean_x87(rs_machine *m)
@@ -196,8 +200,22 @@ unsigned guest_disassemble(struct guest *g, uint64_t at, char *out, size_t size)
 
 /* ---- one case --------------------------------------------------------------------------------------------- */
 
+static void local_segment(rs_machine *m, unsigned i, uint16_t sel)
+{
+    const struct ldt_row *d = &ldt[sel >> 3];
+
+    set(m, RS_REG_ES + i, sel);
+    set(m, RS_REG_ES_BASE + i, d->base);
+    set(m, RS_REG_ES_LIMIT + i, d->bits & LDT_BY_PAGE ? d->limit << 12 | 0xfff : d->limit);
+    set(m, RS_REG_ES_ATTR + i, ldt_word(sel >> 3) >> 40 & 0xf0ff);
+}
+
 static void segment(rs_machine *m, unsigned i, uint16_t sel, uint64_t base)
 {
+    if (sel & 4) {
+        local_segment(m, i, sel);
+        return;
+    }
     uint64_t attr = sel == SEL_CODE32 ? 0xc0fb : sel == SEL_CODE64 ? 0xa0fb : 0xc0f3;
 
     set(m, RS_REG_ES + i, sel);

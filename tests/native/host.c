@@ -26,6 +26,7 @@ struct page pages[PAGES] = {
     {DATA_AT + 5 * PAGE, false, false, NULL},
     {STACK_AT, true, false, NULL},
     {STACK_AT + PAGE, true, false, NULL},
+    {STACK_AT + 0xf000, true, false, NULL},
     {LOW_AT, true, false, NULL},
     {LOW_AT + PAGE, true, false, NULL},
 };
@@ -65,7 +66,8 @@ static const int greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG
                                 REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
                                 REG_R12, REG_R13, REG_R14, REG_R15};
 
-static void on_enter(int sig, siginfo_t *info, void *context)
+__attribute__((no_sanitize("address", "undefined", "thread"), no_stack_protector)) static void
+on_enter(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *u = context;
     greg_t *g = u->uc_mcontext.gregs;
@@ -80,6 +82,8 @@ static void on_enter(int sig, siginfo_t *info, void *context)
     g[REG_CSGSFS] = (greg_t)((uint64_t)s->sel[1] | (uint64_t)s->sel[2] << 48);
     put_fp(u->uc_mcontext.fpregs, s);
     sigemptyset(&u->uc_sigmask);
+    if (now->segmented)
+        __asm__ volatile("movl %0, %%fs" ::"r"((unsigned)s->sel[4])); /* last: C wants FS */
 }
 
 /* ---- and back -------------------------------------------------------------------------------------------- */
@@ -125,6 +129,7 @@ on_fault(int sig, siginfo_t *info, void *context)
     __asm__ volatile("movw %%fs, %0" : "=r"(segments.sel[4]));
     __asm__ volatile("movw %%gs, %0" : "=r"(segments.sel[5]));
     __asm__ volatile("movl %0, %%fs" ::"r"(0));
+    __asm__ volatile("movl %0, %%gs" ::"r"(0));
     __asm__ volatile("wrfsbase %0" ::"r"(host_fs_base));
     on_end(context);
 }
@@ -138,6 +143,7 @@ void host_run(const struct trial *t, struct outcome *out)
     __asm__ volatile("movl %0, %%ds; movl %1, %%es; movl %2, %%gs; wrgsbase %3" ::"r"(
                          (unsigned)t->before.sel[3]),
                      "r"((unsigned)t->before.sel[0]), "r"(0), "r"(t->before.gs_base));
+    if (t->segmented) __asm__ volatile("movl %0, %%gs" ::"r"((unsigned)t->before.sel[5]));
     if (raise(SIGUSR1)) die("raise");
 }
 
@@ -202,6 +208,7 @@ void host_setup(void)
 
     map_pages();
     read_maps();
+    segments_host();
     __asm__ volatile("rdfsbase %0" : "=r"(host_fs_base));
     if (sigaltstack(&alt, NULL)) die("sigaltstack");
     memset(&a, 0, sizeof a);

@@ -20,7 +20,7 @@
 #define CODE_AT 0x10000000u /* two pages, then nothing */
 #define CODE_END 0x10002000u
 #define DATA_AT 0x10010000u  /* rw rw -- ro rw ro */
-#define STACK_AT 0x10020000u /* rw rw */
+#define STACK_AT 0x10020000u /* rw rw, and rw at the end of its 64 KiB */
 #define LOW_AT 0x8000u       /* rw rw: for 16-bit addresses, where the host allows it */
 #define GS_BASE_AT (DATA_AT + 0x40)
 
@@ -29,7 +29,7 @@ struct page {
     bool write, exec;
     uint8_t *bytes; /* the harness's own view of the host's page */
 };
-enum { PAGES = 11 };
+enum { PAGES = 12 };
 extern struct page pages[PAGES];
 enum { LOW_PAGES = 2 }; /* the last ones of the table */
 
@@ -67,12 +67,56 @@ struct outcome {
     char text[160];
 };
 
+/* ---- segments (segments.c) ---------------------------------------------------------------------------- */
+
+enum {
+    LDT_CODE16 = 1,
+    LDT_CODE32,
+    LDT_CODE16_BLIND,
+    LDT_CODE32_BLIND,
+    LDT_CODE32_SHORT,
+    LDT_UP,
+    LDT_UP16,
+    LDT_DOWN,
+    LDT_DOWN16,
+    LDT_READ_ONLY,
+    LDT_PAGES,
+    LDT_ABSENT,
+    LDT_ROUND,
+    LDT_ROUND_TOP,
+    LDT_STACK16,
+    LDT_STACK16_SHORT,
+    LDT_STACK32,
+    LDT_STACK16_DOWN,
+    LDT_STACK32_DOWN,
+    LDT_ROWS
+};
+#define LDT_CODE 1u
+#define LDT_BIG 2u
+#define LDT_LOCKED 4u /* data: read-only; code: execute-only */
+#define LDT_GROWS_DOWN 8u
+#define LDT_BY_PAGE 16u
+#define LDT_NOT_PRESENT 32u
+#define LDT_SEL(row) ((uint16_t)((row) << 3 | 7))
+struct ldt_row {
+    uint32_t base, limit;
+    unsigned bits;
+};
+extern const struct ldt_row ldt[LDT_ROWS];
+extern bool segments_ready; /* the host has taken the table */
+uint64_t ldt_word(unsigned row);
+void segments_host(void);
+uint32_t selector_base(uint16_t selector);
+struct rng;
+void segments_choose(struct state *s, struct rng *r, unsigned bits);
+uint16_t selector_any(struct rng *r);
+
 /* ---- forms ------------------------------------------------------------------------------------------ */
 
 /* One way to encode one mnemonic. */
 struct form {
     uint16_t mnemonic;
-    uint8_t mode32;
+    uint8_t legacy; /* 0, or the code segment's default size: 32 or 16 */
     uint8_t vex;    /* C4 encoding */
     uint8_t prefix; /* mandatory, 0 for none */
     uint8_t map;    /* 0 = one byte, 1 = 0F, 2 = 0F 38, 3 = 0F 3A */
@@ -89,8 +133,8 @@ struct form_list {
     unsigned mnemonics;
 };
 /** Every encoding of every row of arch/ops.def that can be tried, by decoding them all. */
-void forms_find(struct form_list *list, bool mode32);
-bool forms_decode(bool mode32, const uint8_t *bytes, size_t n, ZydisDecodedInstruction *ins,
+void forms_find(struct form_list *list, unsigned legacy);
+bool forms_decode(unsigned legacy, const uint8_t *bytes, size_t n, ZydisDecodedInstruction *ins,
                   ZydisDecodedOperand *ops);
 /** Is there a row of this mnemonic? */
 bool forms_row(ZydisMnemonic mn);
@@ -115,7 +159,8 @@ struct poke {
     uint8_t n, bytes[16];
 };
 struct trial {
-    bool mode32;
+    uint8_t legacy;   /* as in struct form */
+    bool segmented;   /* some segment is not flat */
     bool decoded;     /* else the bytes are undefined to Zydis */
     uint32_t code_at; /* of the flag setters; the instruction itself follows */
     uint8_t code[64];
@@ -135,7 +180,7 @@ bool trial_make(struct trial *t, const struct form_list *list, int only, uint64_
 
 /** Why a decoded instruction is not run at all, or NULL. */
 const char *skip_reason(const ZydisDecodedInstruction *ins, const ZydisDecodedOperand *ops,
-                        bool mode32);
+                        unsigned legacy);
 /** RFLAGS bits that the manual leaves undefined after this instruction, which ended by `vector`. */
 uint32_t flags_undefined(const struct trial *t, unsigned vector);
 /** Bits of a general register, likewise. */
