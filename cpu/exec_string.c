@@ -103,18 +103,6 @@ static void poke(uint8_t *p, unsigned width, uint64_t v)
     }
 }
 
-/** Would the segment let these bytes through without a word? Else the slow way asks properly. */
-static bool segment_silent(const struct cpu *c, unsigned seg, uint64_t low, uint64_t bytes, bool write)
-{
-    const struct segment *s = &c->seg[seg];
-    unsigned type = s->attr & (ATTR_CODE | ATTR_RW);
-
-    if (cpu_64(c)) return true;
-    if ((s->attr & (ATTR_UNUSABLE | ATTR_P | ATTR_S)) != (ATTR_P | ATTR_S)) return false;
-    if (write ? type != ATTR_RW : type == ATTR_CODE) return false;
-    return limit_judge(s, low, (unsigned)bytes);
-}
-
 /**
  * span - the elements from seg:eff on, in the direction of DF, that lie in one page which the filter
  * knows and which nothing special befalls: at most `want`; 0 = take the slow way.
@@ -141,7 +129,7 @@ static uint64_t span(const struct cpu *c, const struct op *o, unsigned seg, enum
         if ((mask - eff) / width < n - 1) n = (mask - eff) / width + 1;
         low = eff;
     }
-    if (!segment_silent(c, seg, low, n * width, write)) return 0;
+    if (!seg_silent(c, seg, low, n * width, write)) return 0;
     *host = (uint8_t *)(uintptr_t)(slot->addend + lin);
     return n;
 }

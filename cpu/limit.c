@@ -16,6 +16,17 @@ bool limit_judge(const struct segment *s, uint64_t eff, unsigned n)
     return eff > s->limit && last <= (s->attr & ATTR_DB ? 0xffffffffu : 0xffffu);
 }
 
+bool seg_silent(const struct cpu *c, unsigned seg, uint64_t eff, uint64_t bytes, bool write)
+{
+    const struct segment *s = &c->seg[seg];
+    unsigned type = s->attr & (ATTR_CODE | ATTR_RW);
+
+    if (cpu_64(c)) return true;
+    if ((s->attr & (ATTR_UNUSABLE | ATTR_P | ATTR_S)) != (ATTR_P | ATTR_S)) return false;
+    if (write ? type != ATTR_RW : type == ATTR_CODE) return false;
+    return limit_judge(s, eff, (unsigned)bytes);
+}
+
 static bool may_read(uint16_t attr) { return !(attr & ATTR_CODE) || (attr & ATTR_RW); }
 static bool may_write(uint16_t attr) { return !(attr & ATTR_CODE) && (attr & ATTR_RW); }
 

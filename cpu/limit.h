@@ -15,6 +15,9 @@
  */
 bool limit_judge(const struct segment *s, uint64_t eff, unsigned n);
 
+/** Would the segment let these bytes through without a word? Else seg_access_check asks properly. */
+bool seg_silent(const struct cpu *c, unsigned seg, uint64_t eff, uint64_t bytes, bool write);
+
 /** Judge and report every rule of a data access through a segment register; false = c->fault. */
 bool seg_access_check(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, enum rs_access kind);
 

@@ -283,11 +283,19 @@ static bool seg_linear(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, en
     return true;
 }
 
+/* Elsewhere the segment is asked first; what it would refuse, or tell of, goes the slow way. */
+static __attribute__((noinline)) void *based_hit(const struct cpu *c, const struct filter_slot *table, enum seg seg,
+                                                 uint64_t eff, unsigned n)
+{
+    if (!seg_silent(c, seg, eff, n, table == c->wr)) return NULL;
+    return mem_hit(c, table, (uint32_t)(c->seg[seg].base + eff), n);
+}
+
 /* In 64-bit mode what hits the filter needs no more thought. */
 static inline __attribute__((always_inline)) void *seg_hit(const struct cpu *c, const struct filter_slot *table,
                                                            enum seg seg, uint64_t eff, unsigned n)
 {
-    if (UNLIKELY((c->ctx & CTX_MODE) != 2)) return NULL;
+    if (UNLIKELY((c->ctx & CTX_MODE) != 2)) return based_hit(c, table, seg, eff, n);
     return mem_hit(c, table, seg >= SEG_FS ? c->seg[seg].base + eff : eff, n);
 }
 
