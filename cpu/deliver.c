@@ -169,8 +169,9 @@ static void entered(struct cpu *c, const struct delivery *d)
     }
     c->shadow = 0;
     bool trap = d->gate.type == SYS_TRAP || d->gate.type == SYS_TRAP16;
-    c->via = (uint8_t)(CROSS_VIA_IDT | (trap ? CROSS_VIA_TRAP : 0) |
-                       (d->ist ? d->gate.ist : d->inner ? CROSS_VIA_RSP : 0));
+    if (c->cr0 & CR0_PE) /* real mode's vectors are no gates */
+        c->via = (uint8_t)(CROSS_VIA_IDT | (trap ? CROSS_VIA_TRAP : 0) |
+                           (d->ist ? d->gate.ist : d->inner ? CROSS_VIA_RSP : 0));
     crossing_enter(c, crossing_of(f), f->vector, d->from, d->start);
     c->via = 0;
 }

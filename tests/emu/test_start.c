@@ -99,6 +99,32 @@ START_TEST(a_real_mode_entry_beyond_the_first_megabyte_is_refused)
 }
 END_TEST
 
+static bool cross_seen(void *ctx, rs_machine *m, const struct rs_event *e)
+{
+    (void)m;
+    *(struct rs_event *)ctx = *e;
+    return true;
+}
+
+START_TEST(a_vector_of_real_mode_is_told_as_a_crossing_through_no_gate)
+{
+    static const uint8_t int_20[] = {0xcd, 0x20};
+    struct rs_event e = {0};
+    char line[300];
+    unsigned id;
+    rs_machine *m = build(RS_ENGINE_FAST);
+
+    ck_assert_int_eq(rs_load_flat(m, int_20, sizeof int_20, 0x7c00, 0x7c00, RS_FLAT_REAL16, 0), RS_OK);
+    ck_assert_int_eq(rs_observer_add(m, RS_MASK(RS_EV_CROSS), false, cross_seen, &e, &id), RS_OK);
+    run(m, 1);
+    ck_assert_uint_eq(e.kind, RS_EV_CROSS);
+    ck_assert_uint_eq(e.w[0], 0x20);
+    ck_assert_uint_gt(rs_event_format(m, &e, RS_LOG_TEXT, line, sizeof line), 0);
+    ck_assert_msg(strstr(line, "gate") == NULL, "%s", line);
+    rs_destroy(m);
+}
+END_TEST
+
 static void rom_runs(unsigned engine)
 {
     static const uint8_t three[] = {3};
@@ -204,7 +230,8 @@ START_TEST(a_rom_of_a_wrong_size_is_refused_with_its_name)
 END_TEST
 
 RUN_TESTS("start", a_flat_image_starts_in_real_mode_with_the_cs_and_ip_of_its_entry,
-          a_real_mode_entry_beyond_the_first_megabyte_is_refused, a_rom_runs_from_the_reset_vector_and_keeps_its_bytes,
+          a_real_mode_entry_beyond_the_first_megabyte_is_refused,
+          a_vector_of_real_mode_is_told_as_a_crossing_through_no_gate, a_rom_runs_from_the_reset_vector_and_keeps_its_bytes,
           only_the_last_128_kib_of_a_rom_lie_below_1_mib,
           a_reset_starts_the_rom_again_and_another_image_takes_it_away, the_state_hash_knows_the_rom,
           a_rom_of_a_wrong_size_is_refused_with_its_name)
