@@ -9,6 +9,10 @@
 #include "cpu/lapic.h"
 #include "cpu/protect.h"
 
+#include <string.h>
+
+/* a change of these loads the PDPTE registers */
+#define CR4_PDPTES (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
 #define CR0_KNOWN                                                                                  \
     ((uint64_t)(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW |   \
                 CR0_CD | CR0_PG))
@@ -86,22 +90,47 @@ static void event_cr(struct cpu *c, unsigned cr, uint64_t old, uint64_t new)
     if (ev_wanted(c, RS_EV_CR)) ev_emit(c, RS_EV_CR, 0, cr, old, new, 0);
 }
 
-/* Modes that belong to later issues. */
-static const char *cr0_missing(const struct cpu *c, uint64_t value)
+/* ---- PDPTE registers ---------------------------------------------------------------------------------- */
+
+/** pdptes_judge - a reserved bit in a PDPTE that is present. SDM 3A "PAE Paging". */
+bool pdptes_judge(const uint64_t pdpte[4], unsigned maxphyaddr)
 {
-    if ((value & CR0_PG) && !(c->efer & EFER_LME))
-        return c->cr4 & CR4_PAE ? "PAE paging outside IA-32e mode" : "32-bit paging";
-    return NULL;
+    for (unsigned i = 0; i < 4; i++)
+        if ((pdpte[i] & PTE_P) && (pdpte[i] & mmu_pdpte_reserved(maxphyaddr))) return false;
+    return true;
 }
+
+/** pdptes_check - #GP(0) for a reserved bit in what CR3 points to. SDM 3A "PDPTE Registers". */
+bool pdptes_check(struct cpu *c, uint64_t cr3, uint64_t pdpte[4])
+{
+    mmu_pdptes_peek(&c->mmu, cr3, pdpte);
+    return check(c, RS_RULE_PDPTE_RSVD, pdptes_judge(pdpte, c->features->maxphyaddr), 3, cr3, c->cr3, 0);
+}
+
+void pdptes_load(struct cpu *c, const uint64_t pdpte[4])
+{
+    memcpy(c->pdpte, pdpte, sizeof c->pdpte);
+    c->env_cr0 = UINT64_MAX; /* the MMU's environment is not what it was made from */
+}
+
+/* Paging and PAE on outside IA-32e mode, under these values? */
+static bool pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+    return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LME);
+}
+
+/* ---- writing them --------------------------------------------------------------------------------------- */
 
 static enum step cr0_write(struct cpu *c, uint64_t value)
 {
     struct cr0_inputs in = {c->cr0, c->cr4, c->efer, c->seg[SEG_CS].attr, c->seg[SEG_TR].attr};
     uint64_t old = c->cr0;
-    const char *missing;
+    uint64_t pdpte[4];
+    bool loads = pae_paging(value, c->cr4, c->efer) && ((value ^ old) & (CR0_PG | CR0_CD | CR0_NW));
 
     if (!CHECKS(c, cr0_rules, cr0_judge(value, &in), 0, value, old, 0)) return STEP_FAULT;
-    if ((missing = cr0_missing(c, value)) != NULL) return gap(c, missing);
+    if (loads && !pdptes_check(c, c->cr3, pdpte)) return STEP_FAULT;
+    if (loads) pdptes_load(c, pdpte);
     c->cr0 = (value & CR0_KNOWN) | CR0_ET;
     if ((value & CR0_PG) && (c->efer & EFER_LME)) {
         c->efer |= EFER_LMA;
@@ -117,12 +146,18 @@ static enum step cr0_write(struct cpu *c, uint64_t value)
 static enum step cr3_write(struct cpu *c, uint64_t value)
 {
     bool pcide = (c->cr4 & CR4_PCIDE) != 0, noflush = pcide && (value & CR3_NOFLUSH);
-    uint64_t old = c->cr3;
+    uint64_t old = c->cr3, pdpte[4];
+    bool loads = pae_paging(c->cr0, c->cr4, c->efer);
 
     if (!check(c, RS_RULE_CR3_RSVD, cr3_judge(value, c->features->maxphyaddr, pcide), 3, value, old,
                0))
         return STEP_FAULT;
+    if (loads && !pdptes_check(c, value, pdpte)) return STEP_FAULT;
     c->cr3 = value & ~CR3_NOFLUSH;
+    if (loads) {
+        pdptes_load(c, pdpte);
+        cpu_control_changed(c);
+    }
     mmu_write_cr3(&c->mmu, c->cr3, noflush);
     event_cr(c, 3, old, c->cr3);
     cpu_charge_event(c, RS_CAT_FLUSH, noflush ? COST_MOV_TO_CR3_NOFLUSH : COST_MOV_TO_CR3);
@@ -131,12 +166,15 @@ static enum step cr3_write(struct cpu *c, uint64_t value)
 
 static enum step cr4_write(struct cpu *c, uint64_t value)
 {
-    uint64_t old = c->cr4, known = features_cr4(c->features);
+    uint64_t old = c->cr4, known = features_cr4(c->features), pdpte[4];
+    bool loads = pae_paging(c->cr0, value, c->efer) && ((value ^ old) & CR4_PDPTES);
 
     if (!CHECKS(c, cr4_rules, cr4_judge(value, old, known, c->efer, c->cr3), 4, value, old, 0))
         return STEP_FAULT;
     if (value & features_cr4_gaps(c->features))
         return gap(c, "a CR4 bit of a feature that is not implemented");
+    if (loads && !pdptes_check(c, c->cr3, pdpte)) return STEP_FAULT;
+    if (loads) pdptes_load(c, pdpte);
     c->cr4 = value;
     event_cr(c, 4, old, value);
     cpu_mode_changed(c);

@@ -184,6 +184,11 @@ bool cr3_judge(uint64_t value, unsigned maxphyaddr, bool pcide);
 enum rs_rule cr4_judge(uint64_t value, uint64_t old, uint64_t known, uint64_t efer, uint64_t cr3);
 /** @known the bits of EFER that this processor has */
 enum rs_rule efer_judge(uint64_t value, uint64_t old, uint64_t known, uint64_t cr0);
+bool pdptes_judge(const uint64_t pdpte[4], unsigned maxphyaddr);
+/** Read the PDPTEs that CR3 points to and judge them; a task switch asks too. */
+bool pdptes_check(struct cpu *c, uint64_t cr3, uint64_t pdpte[4]);
+/** Load the registers; cpu_mode_changed or cpu_control_changed must follow. */
+void pdptes_load(struct cpu *c, const uint64_t pdpte[4]);
 bool pat_judge(uint64_t value);
 bool misc_enable_judge(uint64_t value, bool nx);
 

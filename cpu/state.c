@@ -99,6 +99,7 @@ static void reset_registers(struct cpu *c)
     c->gdtr = c->idtr = (struct table_reg){0, 0xffff};
     c->cr0 = (c->cr0 & (CR0_CD | CR0_NW)) | CR0_ET;
     c->cr2 = c->cr3 = c->cr4 = c->efer = 0;
+    memset(c->pdpte, 0, sizeof(c->pdpte));
     memset(c->dr, 0, sizeof(c->dr));
     c->dr[6] = DR6_FIXED;
     c->dr[7] = DR7_FIXED;
@@ -151,7 +152,10 @@ void cpu_init_signal(struct cpu *c)
 
 static struct mmu_env environment(const struct cpu *c)
 {
-    return (struct mmu_env){.paging = (c->cr0 & CR0_PG) != 0,
+    const uint64_t *p = c->pdpte;
+
+    return (struct mmu_env){.pdpte = {p[0], p[1], p[2], p[3]},
+                            .paging = (c->cr0 & CR0_PG) != 0,
                             .wp = (c->cr0 & CR0_WP) != 0,
                             .pae = (c->cr4 & CR4_PAE) != 0,
                             .pse = (c->cr4 & CR4_PSE) != 0,
@@ -162,6 +166,7 @@ static struct mmu_env environment(const struct cpu *c)
                             .pge = (c->cr4 & CR4_PGE) != 0,
                             .pcide = (c->cr4 & CR4_PCIDE) != 0,
                             .pages_1g = cpu_has(c, FEAT_PDPE1GB),
+                            .pse36 = cpu_has(c, FEAT_PSE36),
                             .maxphyaddr = c->features->maxphyaddr};
 }
 

@@ -118,6 +118,7 @@ struct cpu {
     struct segment seg[SEG_COUNT];
     struct table_reg gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4, efer, xcr0;
+    uint64_t pdpte[4]; /* the PDPTE registers: PAE paging's root */
     uint64_t dr[8];
     uint64_t star, lstar, cstar, fmask, kernel_gs_base;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;

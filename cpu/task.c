@@ -215,7 +215,21 @@ static void put_cr3(struct cpu *c, const struct task *t, uint64_t value)
     if (!(c->cr0 & CR0_PG) || layout_of(t->tss.d.attr)->width == 2 || value == c->cr3) return;
     if (ev_wanted(c, RS_EV_CR)) ev_emit(c, RS_EV_CR, 0, 3, c->cr3, value, 0);
     c->cr3 = value;
+    if (mmu_is_pae(&c->mmu.env)) {
+        uint64_t pdpte[4];
+        mmu_pdptes_peek(&c->mmu, value, pdpte);
+        pdptes_load(c, pdpte);
+        cpu_control_changed(c);
+    }
     mmu_write_cr3(&c->mmu, value, false);
+}
+
+/* PDPTEs with a reserved bit are the new task's fault. */
+static bool pdptes_ok(struct cpu *c)
+{
+    bool ok = !mmu_is_pae(&c->mmu.env) || pdptes_judge(c->pdpte, c->features->maxphyaddr);
+
+    return check(c, RS_RULE_PDPTE_RSVD, ok, 3, c->cr3, c->cr3, 0);
 }
 
 #define DR7_LOCAL 0x155u /* L0 to L3, LE */
@@ -262,7 +276,7 @@ static void commit(struct cpu *c, const struct task *t, const struct image *m)
 /* In the new task: segments, an event's error code (of the new TSS's size), IP, T. */
 static bool enter(struct cpu *c, const struct task *t, const struct image *m)
 {
-    bool ok = task_load(c, &m->sel);
+    bool ok = pdptes_ok(c) && task_load(c, &m->sel);
 
     cpu_mode_changed(c);
     if (!ok) return false;

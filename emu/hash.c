@@ -43,6 +43,7 @@ static void hash_core(XXH3_state_t *h, const struct cpu *c)
     for (unsigned i = R_RAX; i <= R_R15; i++) number(h, c->gpr[i]);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) number(h, words[i]);
     for (unsigned i = 0; i < 8; i++) number(h, c->dr[i]);
+    for (unsigned i = 0; i < 4; i++) number(h, c->pdpte[i]);
     for (unsigned i = 0; i < SEG_COUNT; i++) {
         number(h, c->seg[i].sel);
         number(h, c->seg[i].attr);

@@ -8,6 +8,7 @@
 
 #include "cpu/debug.h"
 #include "cpu/lapic.h"
+#include "cpu/protect.h"
 
 #include <string.h>
 
@@ -135,6 +136,17 @@ static bool value_put(struct cpu *c, unsigned reg, uint64_t value)
     return true;
 }
 
+/* What points to them or asks for them may have changed. */
+static void pdptes_follow(struct cpu *c)
+{
+    uint64_t pdpte[4];
+
+    if (!mmu_is_pae(&c->mmu.env)) return;
+    mmu_pdptes_peek(&c->mmu, c->cr3, pdpte);
+    pdptes_load(c, pdpte);
+    cpu_control_changed(c);
+}
+
 bool register_write(struct cpu *c, unsigned reg, const void *in, size_t size)
 {
     uint64_t value;
@@ -154,6 +166,7 @@ bool register_write(struct cpu *c, unsigned reg, const void *in, size_t size)
     c->rep_paid = paid;
     cpu_mode_changed(c);
     debug_changed(c);
+    pdptes_follow(c);
     if (reg == RS_REG_CR3) mmu_write_cr3(&c->mmu, value, false);
     return true;
 }

@@ -12,7 +12,8 @@ unsigned mmu_adbits(const struct mmu_path *path, unsigned kind, struct ad_update
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < path->steps; i++) {
+    /* a PDPTE register has neither bit */
+    for (unsigned i = path->steps - path->read; i < path->steps; i++) {
         bool leaf = i + 1u == path->steps;
         uint64_t wanted = PTE_A;
 
@@ -21,6 +22,7 @@ unsigned mmu_adbits(const struct mmu_path *path, unsigned kind, struct ad_update
         out[count].at = path->step[i].at;
         out[count].entry = path->step[i].entry | wanted;
         out[count].level = path->step[i].level;
+        out[count].bytes = path->entry_bytes;
         count++;
     }
     return count;

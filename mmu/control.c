@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-_Static_assert(sizeof(struct mmu_env) == 12, "mmu_env has no padding: it is compared as bytes");
+_Static_assert(sizeof(struct mmu_env) == 48, "mmu_env has no padding: it is compared as bytes");
 
 bool mmu_init(struct mmu *u, struct ram *ram, const struct mmu_geometry *geometry)
 {
@@ -48,11 +48,18 @@ void mmu_set_env(struct mmu *u, const struct mmu_env *env)
     u->env = *env;
     verdicts_renew(u->tlb, env);
     mmu_drop_filter(u);
+    if (env->pae) u->tlb->halves = false; /* the pieces go with the change of PAE */
     if (old.pcide != env->pcide) tlb_select(u->tlb, current_pcid(u));
     if (old.paging && !env->paging) mmu_flush_all(u, FLUSH_CR0);
     else if (old.pge != env->pge || (old.pcide && !env->pcide)) mmu_flush_all(u, FLUSH_CR4);
     else if (old.pae != env->pae || (!old.smep && env->smep))
         mmu_flush_pcid(u, current_pcid(u), true, FLUSH_CR4);
+}
+
+void mmu_pdptes_peek(const struct mmu *u, uint64_t cr3, uint64_t pdpte[4])
+{
+    for (unsigned i = 0; i < 4; i++)
+        pdpte[i] = ram_read64(u->ram, ((cr3 & 0xffffffe0ull) + 8 * i) & u->a20_mask);
 }
 
 void mmu_write_cr3(struct mmu *u, uint64_t cr3, bool noflush)

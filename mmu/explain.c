@@ -48,7 +48,7 @@ static const char *who_word(const struct mmu_access *access)
 
 static const char *size_word(unsigned shift)
 {
-    return shift == 30 ? "1-GByte" : shift == 21 ? "2-MByte" : "4-KByte";
+    return shift == 30 ? "1-GByte" : shift == 22 ? "4-MByte" : shift == 21 ? "2-MByte" : "4-KByte";
 }
 
 /* ---- the entries that matter ----------------------------------------------------------------- */
@@ -208,17 +208,20 @@ void mmu_explain(const struct mmu *u, const struct mmu_env *env, uint64_t cr3, u
 {
     struct mmu_path path;
     struct mmu_result r;
+    struct mmu_env other;
 
+    /* another address space of PAE paging has other PDPTEs */
+    if (mmu_is_pae(env) && cr3 != u->cr3) {
+        other = *env;
+        mmu_pdptes_peek(u, cr3, other.pdpte);
+        env = &other;
+    }
     memset(out, 0, sizeof(*out));
     out->paging = env->paging;
     out->rule = RS_RULE_NONE;
     say(out, "%s %s 0x%" PRIx64, who_word(&access), kind_word(access.kind), linear);
     if (env->lma && !mmu_canonical(linear, LINEAR_BITS)) {
         explain_non_canonical(out, &access);
-        return;
-    }
-    if (!mmu_supported(env)) {
-        say(out, ": 32-bit and PAE paging are not walked yet (issue 4)");
         return;
     }
     r = mmu_translate_peek(u, env, cr3, linear, access, &path);

@@ -17,20 +17,25 @@
 #include "phys/ram.h"
 #include "ringside/ringside.h"
 
+struct mmu;
+
 /* ---- pure part -------------------------------------------------------------------------- */
 
 /** All processor state that decides a translation or a verdict. */
 struct mmu_env {
+    uint64_t pdpte[4];  /* the PDPTE registers of PAE paging, as loaded and judged by the processor */
     bool paging;        /* CR0.PG */
     bool wp;            /* CR0.WP */
     bool pae;           /* CR4.PAE */
     bool pse;           /* CR4.PSE */
-    bool lma;           /* EFER.LMA: 4-level paging */
+    bool lma;           /* EFER.LMA: 4-level paging; else PAE paging or, without CR4.PAE, 32-bit paging */
     bool nxe;           /* EFER.NXE */
     bool smep, smap;    /* CR4 */
     bool pge, pcide;    /* CR4 */
     bool pages_1g;      /* CPUID: 1-GByte pages */
-    uint8_t maxphyaddr; /* CPUID.80000008H:EAX[7:0], 36..52 */
+    bool pse36;         /* CPUID: 4-MByte pages with more than 32 address bits */
+    uint8_t maxphyaddr; /* CPUID.80000008H:EAX[7:0], 32..52 */
+    uint8_t unused[2];  /* compared as bytes: no padding */
 };
 
 /** One access to be judged. */
@@ -46,7 +51,9 @@ enum walk_status { WALK_OK = 0, WALK_NOT_PRESENT = 1, WALK_RESERVED = 2 };
 /** The entries one walk met, root first. */
 struct mmu_path {
     uint8_t status;     /* enum walk_status; the last step is the entry that says so */
-    uint8_t steps;      /* 1..5 entries read */
+    uint8_t steps;      /* 1..5 entries met */
+    uint8_t read;       /* those read from memory: not a PDPTE register */
+    uint8_t entry_bytes; /* 8, or 4 in 32-bit paging */
     uint8_t page_shift; /* 12, 21, 22 or 30 when status is WALK_OK */
     bool user;          /* AND of U/S over all levels met */
     bool write;         /* AND of R/W */
@@ -76,13 +83,19 @@ struct walk_start {
 };
 
 /** walk - which entries translate a linear address. Stops at the first entry that is not present or
- *  has a reserved bit set. Rights are collected, not judged. Supports no-paging (status OK, 0 steps),
- *  4-level with 4K/2M/1G pages (32-bit and PAE: issue 4). start may be NULL: from cr3. */
+ *  has a reserved bit set. Rights are collected, not judged. No paging (status OK, 0 steps), 32-bit paging
+ *  (4K, 4M pages), PAE paging (4K, 2M; the root is env's), 4-level paging (4K, 2M, 1G). start may be NULL:
+ *  from cr3; else it is of 4-level paging. */
 void walk(const struct walk_reader *reader, const struct mmu_env *env, uint64_t cr3, uint64_t linear,
           const struct walk_start *start, struct mmu_path *out);
 
-/** Is this a paging mode that walk knows? Ask before enabling one: in another mode walk finds nothing. */
-bool mmu_supported(const struct mmu_env *env);
+/** Is this the paging of IA-32e mode? Only its walks have paging-structure caches here. */
+static inline bool mmu_is_4_level(const struct mmu_env *env) { return env->paging && env->lma; }
+static inline bool mmu_is_pae(const struct mmu_env *env) { return env->paging && env->pae && !env->lma; }
+/** The bits that must be 0 in a PDPTE that is present. Manual: SDM 3A "PAE Paging". */
+uint64_t mmu_pdpte_reserved(unsigned maxphyaddr);
+/** The four PDPTEs at CR3 in memory: what MOV to CR3 would load. No side effects. */
+void mmu_pdptes_peek(const struct mmu *u, uint64_t cr3, uint64_t pdpte[4]);
 
 /** The rights a translation carries, from a path or from a TLB entry. */
 struct mmu_rights {

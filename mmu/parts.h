@@ -25,7 +25,7 @@ uint32_t judge_error_code(const struct mmu_env *env, const struct mmu_access *ac
 /** One entry to be written back with A or D set. */
 struct ad_update {
     uint64_t at, entry;
-    uint8_t level;
+    uint8_t level, bytes;
 };
 /** The entries of a complete path that an allowed access of this kind changes; returns how many. */
 unsigned mmu_adbits(const struct mmu_path *path, unsigned kind, struct ad_update out[5]);

@@ -291,6 +291,13 @@ static void drop_pieces(struct mmu_tlb *t, enum tlb_array_id which, uint64_t lin
             drop(t, e);
 }
 
+static void drop_2m(struct mmu_tlb *t, uint64_t linear, uint64_t id, bool globals)
+{
+    drop_in_set(t, ITLB_2M, linear, 21, id, globals);
+    drop_in_set(t, DTLB_2M, linear, 21, id, globals);
+    drop_in_set(t, STLB, linear, 21, id, globals);
+}
+
 void tlb_drop_page(struct mmu_tlb *t, unsigned pcid, uint64_t linear, bool globals)
 {
     uint64_t id = space_of(t, pcid)->id;
@@ -299,9 +306,8 @@ void tlb_drop_page(struct mmu_tlb *t, unsigned pcid, uint64_t linear, bool globa
     drop_in_set(t, DTLB_4K, linear, 12, id, globals);
     drop_in_set(t, STLB, linear, 12, id, globals);
     if (!t->large) return;
-    drop_in_set(t, ITLB_2M, linear, 21, id, globals);
-    drop_in_set(t, DTLB_2M, linear, 21, id, globals);
-    drop_in_set(t, STLB, linear, 21, id, globals);
+    drop_2m(t, linear, id, globals);
+    if (t->halves) drop_2m(t, linear ^ 1u << 21, id, globals);
     drop_in_set(t, DTLB_1G, linear, 30, id, globals);
     drop_in_set(t, STLB_1G, linear, 30, id, globals);
     drop_pieces(t, ITLB_2M, linear, id, globals);

@@ -85,6 +85,7 @@ struct mmu_tlb {
     uint64_t drops; /* moves whenever a valid entry may have become invalid */
     uint64_t global_id, global_previous;
     bool global_used;
+    bool halves; /* a 4-MByte page was ever filled: its two pieces are dropped together */
     bool large; /* a page larger than 4 KByte was ever filled: else no lookup need ask for one */
     struct tlb_array array[TLB_ARRAYS];
     struct psc_cache psc[5]; /* by level of the entries they hold: 2, 3, 4 */

@@ -27,14 +27,17 @@ static unsigned path_rights(const struct mmu_path *path)
     return (path->user ? TLB_USER : 0u) | (path->write ? TLB_WRITE : 0u) | (path->nx ? TLB_NX : 0u);
 }
 
+/** A 4-MByte page is held in 2-MByte pieces, as the TLBs of today's processors do. */
+static uint8_t tlb_shift(unsigned page_shift) { return (uint8_t)(page_shift == 22 ? 21 : page_shift); }
+
 static struct tlb_translation path_translation(const struct mmu_path *path, unsigned kind)
 {
     unsigned rights = path_rights(path);
 
     if (path->global) rights |= TLB_GLOBAL;
     if (path->dirty || kind == RS_WRITE) rights |= TLB_DIRTY;
-    return (struct tlb_translation){page_base(path->phys, path->page_shift), path->page_shift,
-                                    (uint8_t)rights};
+    return (struct tlb_translation){page_base(path->phys, tlb_shift(path->page_shift)),
+                                    tlb_shift(path->page_shift), (uint8_t)rights};
 }
 
 COLD bool is_watched(const struct mmu *u, uint64_t linear)
@@ -133,6 +136,12 @@ static inline bool is_usable(const struct tlb_entry *e, const struct mmu_access 
 
 /* ---- from the tables ------------------------------------------------------------------------- */
 
+static void entry_write(struct mmu *u, uint64_t at, unsigned bytes, uint64_t entry)
+{
+    if (bytes == 8) ram_write64(u->ram, at, entry);
+    else ram_write(u->ram, at, &entry, 4);
+}
+
 /** Set A and D where the access calls for it; returns whether anything was set. */
 static bool set_ad_bits(struct mmu *u, const struct mmu_path *path, unsigned kind)
 {
@@ -140,7 +149,7 @@ static bool set_ad_bits(struct mmu *u, const struct mmu_path *path, unsigned kin
     unsigned count = mmu_adbits(path, kind, update);
 
     for (unsigned i = 0; i < count; i++) {
-        ram_write64(u->ram, update[i].at & u->a20_mask, update[i].entry);
+        entry_write(u, update[i].at & u->a20_mask, update[i].bytes, update[i].entry);
         mmu_emit_ad(u, &update[i]);
     }
     return count != 0;
@@ -153,7 +162,8 @@ COLD void fill(struct mmu *u, uint64_t linear, const struct mmu_access *access, 
     struct tlb_translation what = path_translation(path, access->kind);
     struct tlb_entry *e;
 
-    psc_fill(u->tlb, linear, start, path);
+    if (mmu_is_4_level(&u->env)) psc_fill(u->tlb, linear, start, path);
+    u->tlb->halves |= path->page_shift == 22;
     tlb_fill_second(u->tlb, linear, fresh, &what);
     e = tlb_fill_first(u->tlb, linear, access->kind == RS_FETCH, fresh, &what);
     mmu_emit_fill(u, page_base(linear, what.shift), what.phys, what.shift, what.rights);
@@ -189,21 +199,22 @@ COLD struct mmu_result use_tables(struct mmu *u, uint64_t linear, struct mmu_acc
 {
     struct walk_reader reader = {u, read_entry};
     struct walk_start at;
-    const struct walk_start *start = psc_find(u->tlb, linear, &at) ? &at : NULL;
+    bool cached = mmu_is_4_level(&u->env) && psc_find(u->tlb, linear, &at);
+    const struct walk_start *start = cached ? &at : NULL;
     struct mmu_result r = {.ok = false};
     struct mmu_path path;
     uint32_t ticks;
 
     walk(&reader, &u->env, u->cr3, linear, start, &path);
     u->walks++;
-    u->walk_steps += path.steps;
-    ticks = u->prices.walk_base + u->prices.walk_step * path.steps;
+    u->walk_steps += path.read;
+    ticks = u->prices.walk_base + u->prices.walk_step * path.read;
     mmu_emit_walk(u, linear, access.kind, &path);
     r.verdict = judge_path(u, linear, &access, &path);
     r.ok = r.verdict.broken == 0;
     if (r.ok) {
         if (set_ad_bits(u, &path, access.kind)) ticks += u->prices.walk_set_ad;
-        if (stale_shift && stale_shift != path.page_shift) {
+        if (stale_shift && stale_shift != tlb_shift(path.page_shift)) {
             tlb_drop_page(u->tlb, u->tlb->pcid, linear, true);
             r.dropped = true;
         }

@@ -138,16 +138,25 @@ START_TEST(without_paging_everything_is_allowed)
 }
 END_TEST
 
-START_TEST(a_paging_mode_that_is_not_walked_is_said_so)
+START_TEST(legacy_paging_is_explained_by_its_own_levels)
 {
     struct world *w = world_new();
     struct rs_explanation e;
 
     w->mmu.env.lma = false;
+    w->mmu.env.pae = false;
+    w->mmu.env.pse = true;
+    ram_write64(&w->ram, w->mmu.cr3, 0x00400000 | PTE_P | PTE_PS);
+    e = explain(w, 0x7123, sup_access(RS_READ));
+    ck_assert(e.allowed && e.steps == 1 && e.page_shift == 22 && e.phys == 0x407123);
+    ck_assert_ptr_nonnull(strstr(e.text, "4-MByte page"));
     e = explain(w, 0x7123, sup_access(RS_WRITE));
-    ck_assert(!e.allowed && e.paging);
-    ck_assert_ptr_nonnull(strstr(e.text, "not walked yet"));
-    ck_assert(!sup_do(w, RS_READ, 0x7123).ok);
+    ck_assert_uint_eq(e.rule, RS_RULE_PG_WR_SUP);
+    ck_assert_ptr_nonnull(strstr(e.text, "PDE"));
+    w->mmu.env.pae = true;
+    e = explain(w, 0x7123, sup_access(RS_READ)); /* the register, not memory, is the root */
+    ck_assert_uint_eq(e.rule, RS_RULE_PG_P);
+    ck_assert_ptr_nonnull(strstr(e.text, "PDPTE"));
     world_free(w);
 }
 END_TEST
@@ -189,5 +198,5 @@ RUN_TESTS("explain", a_refusal_names_rule_entry_and_remedy,
           missing_entries_and_reserved_bits_are_named,
           an_allowed_access_says_where_it_goes_and_what_would_refuse_it,
           a_non_canonical_address_is_reported_and_walks_nothing,
-          without_paging_everything_is_allowed, a_paging_mode_that_is_not_walked_is_said_so,
+          without_paging_everything_is_allowed, legacy_paging_is_explained_by_its_own_levels,
           explaining_leaves_no_trace, the_longest_sentence_fits)
