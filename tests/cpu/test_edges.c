@@ -174,6 +174,24 @@ START_TEST(checks_71_iret_at_level_0_changes_every_flag_that_its_size_holds)
 }
 END_TEST
 
+START_TEST(checks_71_a_16_bit_popf_reaches_no_further_than_bit_15)
+{
+    struct ring *r = ring_new(true);
+
+    for (unsigned wide = 0; wide <= 1; wide++) {
+        static const uint8_t popf[] = {0x66, 0x9d};
+
+        at_level(r, 0);
+        reg(r, RS_REG_RFLAGS, 2 | RF_AC | RF_ID);
+        poke(r, STACK1, 2 | RF_CF, 4);
+        try_bytes(r, popf + wide, 2 - wide);
+        ALLOWED(r);
+        ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 2 | RF_CF | (wide ? 0 : RF_AC | RF_ID));
+    }
+    ring_free(r);
+}
+END_TEST
+
 /* ---- 16-bit stacks -------------------------------------------------------------------------------------- */
 
 #define FAR32(sel, at)                                                                             \
@@ -286,6 +304,7 @@ RUN_TESTS("cpu/edges", checks_60_int_n_pushes_rf_0_and_its_handler_starts_withou
           checks_60_an_interrupt_between_iterations_pushes_rf_1,
           checks_52_ts_on_the_way_of_an_exception_has_ext_1,
           checks_71_iret_at_level_0_changes_every_flag_that_its_size_holds,
+          checks_71_a_16_bit_popf_reaches_no_further_than_bit_15,
           a_far_call_on_a_16_bit_stack_wraps_at_sp_0,
           an_outer_return_to_a_16_bit_stack_sets_sp_and_keeps_the_upper_half,
           checks_43_the_last_byte_of_a_code_segment_runs_and_the_next_does_not,
