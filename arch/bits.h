@@ -184,6 +184,10 @@ enum systype {
 #define DR7_GD (1u << 13)
 #define DEBUGCTL_BTF (1u << 1) /* single-step on branches */
 
+/* IA32_MCG_STATUS. SDM 3B "IA32_MCG_STATUS MSR" */
+#define MCG_RIPV 1u
+#define MCG_MCIP (1u << 2)
+
 /* MSR numbers. SDM 4 */
 enum msr {
     MSR_TSC = 0x10,

@@ -200,6 +200,8 @@ enum step interrupt_return(struct cpu *c, unsigned size);
  *  delivery (double fault, shutdown). Returns false on shutdown (triple fault): c->gap holds the
  *  chain of causes as text. */
 bool deliver(struct cpu *c, const struct fault *f);
+/** An exception that the processor does not even begin to deliver: shutdown, for this reason. */
+void deliver_shutdown(struct cpu *c, const struct fault *f, const char *why);
 
 /** Set CPL, and what hangs on it; keeps ring_ticks. */
 void cpu_set_cpl(struct cpu *c, unsigned cpl);

@@ -453,6 +453,21 @@ static void shutdown(struct cpu *c, const struct chain *k)
         ev_emit_rule(c, RS_EV_SHUTDOWN, told, (enum rs_rule)last->rule, 0, w[0], w[1], w[2], w[3]);
 }
 
+void deliver_shutdown(struct cpu *c, const struct fault *f, const char *why)
+{
+    struct chain k;
+    size_t at;
+
+    k.f[0] = *f;
+    k.n = 1;
+    cpu_forget_place(c);
+    announce(c, f);
+    shutdown(c, &k);
+    at = strlen(c->gap);
+    snprintf(c->gap + at, sizeof c->gap - at, " with %s", why);
+    c->exit = EXIT_FAULT;
+}
+
 /* What to deliver after `met` got in the way of `now`. */
 static struct fault next_fault(struct cpu *c, const struct fault *now, const struct fault *met)
 {

@@ -19,6 +19,12 @@ void interrupts_nmi(struct cpu *c)
     cpu_look(c);
 }
 
+void interrupts_machine_check(struct cpu *c)
+{
+    c->mc_pending = true;
+    cpu_look(c);
+}
+
 void interrupts_update(struct cpu *c)
 {
     bool want = lapic_intr(c->lapic);
@@ -58,8 +64,26 @@ static enum take take_intr(struct cpu *c)
     return take(c, &(struct fault){.vector = vector, .klass = FC_EXTERNAL});
 }
 
+/** An error that no instruction has caused: the pushed RIP is good to go on at (RIPV), and has no part in it
+ *  (EIPV=0). Nothing holds it off; where CR4.MCE=0, or the last one is not done with (MCIP), it is the end.
+ *  Manual: SDM 3B "IA32_MCG_STATUS MSR", SDM 3A "Interrupt 18-Machine-Check Exception (#MC)". */
+static enum take take_machine_check(struct cpu *c)
+{
+    struct fault f = {.vector = VEC_MC, .klass = FC_TRAP};
+
+    c->mc_pending = false;
+    wake(c, VEC_MC);
+    if (!(c->cr4 & CR4_MCE) || (c->mcg_status & MCG_MCIP)) {
+        deliver_shutdown(c, &f, c->cr4 & CR4_MCE ? "MCG_STATUS.MCIP=1" : "CR4.MCE=0");
+        return TAKE_SHUTDOWN;
+    }
+    if (cpu_has(c, FEAT_MCA)) c->mcg_status = MCG_RIPV | MCG_MCIP;
+    return take(c, &f);
+}
+
 enum take interrupts_take(struct cpu *c)
 {
+    if (c->mc_pending) return take_machine_check(c);
     if (c->trap_pending && !(c->shadow & SHADOW_SS)) {
         struct fault f = {.vector = VEC_DB, .klass = FC_TRAP, .dr6 = c->trap_pending};
         c->trap_pending = 0;

@@ -104,7 +104,7 @@ static void reset_registers(struct cpu *c)
     c->dr[6] = DR6_FIXED;
     c->dr[7] = DR7_FIXED;
     c->cpl = 0;
-    c->halted = c->nmi_blocked = c->nmi_pending = c->in_df = false;
+    c->halted = c->nmi_blocked = c->nmi_pending = c->mc_pending = c->in_df = false;
     c->shadow = 0;
     c->trap_pending = 0;
     c->debug_hit = 0;
@@ -122,7 +122,7 @@ void cpu_reset(struct cpu *c)
     c->star = c->lstar = c->cstar = c->fmask = c->kernel_gs_base = 0;
     c->sysenter_cs = c->sysenter_esp = c->sysenter_eip = 0;
     c->pat = 0x0007040600070406ull;
-    c->tsc_aux = c->misc_enable = c->debugctl = 0;
+    c->tsc_aux = c->misc_enable = c->debugctl = c->mcg_status = 0;
     c->misc_features = c->nb_cfg = c->de_cfg = 0;
     c->hwcr = c->features->family >= 0x10 ? HWCR_TSC_FREQ_SEL : 0;
     c->tsc_offset = 0;

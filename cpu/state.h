@@ -122,7 +122,7 @@ struct cpu {
     uint64_t dr[8];
     uint64_t star, lstar, cstar, fmask, kernel_gs_base;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-    uint64_t pat, tsc_aux, misc_enable, debugctl;
+    uint64_t pat, tsc_aux, misc_enable, debugctl, mcg_status;
     uint64_t misc_features, hwcr, nb_cfg, de_cfg;
     int64_t tsc_offset; /* TSC = f(ticks) + offset; TSC_ADJUST tracks it */
     uint64_t tsc_adjust;
@@ -132,7 +132,7 @@ struct cpu {
     struct { uint8_t st[8][10]; uint16_t cw, sw; uint8_t tag; uint16_t fop; uint64_t fip, fdp; } x87;
     bool halted;
     uint64_t halted_at; /* the tick of the last HLT */
-    bool nmi_blocked, nmi_pending;
+    bool nmi_blocked, nmi_pending, mc_pending;
     bool in_df; /* delivering #DF: the next contributory fault is shutdown */
 
     /* not architectural */

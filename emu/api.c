@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cpu/features.h"
+#include "cpu/interrupts.h"
 #include "emu/disasm.h"
 #include "emu/image.h"
 #include "emu/log.h"
@@ -215,6 +216,16 @@ uint64_t rs_input_pending(const rs_machine *m, unsigned channel)
 }
 
 bool rs_input_wakes(const rs_machine *m, unsigned channel) { return machine_input_wakes(m, channel); }
+
+rs_status rs_raise(rs_machine *m, unsigned cpu, enum rs_signal signal)
+{
+    if (!m || cpu != 0) return RS_E_ARG;
+    switch (signal) {
+    case RS_RAISE_NMI: interrupts_nmi(&m->cpu); return RS_OK;
+    case RS_RAISE_MC: interrupts_machine_check(&m->cpu); return RS_OK;
+    }
+    return RS_E_ARG;
+}
 
 /* ---- state ------------------------------------------------------------------------------------------------------ */
 

@@ -251,6 +251,18 @@ static void add_page_fault(struct line *l, const struct log_context *context, co
     line_add(l, ", %s", code & PFEC_RSVD ? "reserved bit set" : code & PFEC_P ? "page present" : "page not present");
 }
 
+/* What a #DB tells in DR6. */
+static void add_debug(struct line *l, uint64_t dr6)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } bits[] = {{0, "B0"}, {1, "B1"}, {2, "B2"}, {3, "B3"}, {13, "BD"}, {14, "BS"}, {15, "BT"}};
+
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+        if (dr6 >> bits[i].bit & 1) line_add(l, " %s", bits[i].name);
+}
+
 SENTENCE(fault)
 {
     bool software = strcmp(name_fault_class(e->how), "software") == 0;
@@ -259,6 +271,7 @@ SENTENCE(fault)
     add_fault(l, (struct packed_fault){(unsigned)e->w[0], (uint32_t)e->w[1], has_error});
     line_add(l, " %s", name_fault_class(e->how));
     if (e->w[0] == VEC_PF && !software) add_page_fault(l, context, e);
+    if (e->w[0] == VEC_DB && !software) add_debug(l, e->w[2]);
     if (e->rule != RS_RULE_NONE && e->rule < RS_RULE_COUNT) {
         struct rs_rule_info rule;
         if (rs_rule_info(e->rule, &rule)) line_add(l, " by %s", rule.name);

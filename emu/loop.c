@@ -148,7 +148,7 @@ static bool may_wake(const rs_machine *m)
     return false;
 }
 
-/* No source of NMIs exists, so IF=0 means for ever. */
+/* The guest and its devices alone: with IF=0 none of them can. (rs_raise comes from outside.) */
 static bool dead(const rs_machine *m) { return !(m->cpu.flags & RF_IF) || !may_wake(m); }
 
 /* Let time pass to the next alarm, input or limit. */
@@ -165,7 +165,8 @@ static void idle(rs_machine *m, const struct goal *goal)
 static void wake(rs_machine *m)
 {
     struct cpu *c = &m->cpu;
-    bool woken = (c->intr_line && (c->flags & RF_IF)) || (c->nmi_pending && !c->nmi_blocked);
+    bool woken =
+        (c->intr_line && (c->flags & RF_IF)) || (c->nmi_pending && !c->nmi_blocked) || c->mc_pending;
 
     if (!c->halted || !m->slept || !woken) return;
     cpu_charge_event(c, RS_CAT_IDLE, COST_HLT_WAKE);

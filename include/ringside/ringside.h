@@ -447,6 +447,16 @@ struct rs_rule_detail {
 };
 RS_API bool rs_rule_detail(unsigned rule, struct rs_rule_detail *out); /**< false if no such rule */
 
+enum rs_signal {
+    RS_RAISE_NMI = 0, /**< a non-maskable interrupt; one is kept while NMIs are blocked */
+    /** a machine check that no instruction caused: #MC, or shutdown if CR4.MCE=0 or MCG_STATUS.MCIP=1 */
+    RS_RAISE_MC = 1
+};
+/** A signal from outside straight to the processor (past the local APIC's pins and port 70h), taken at the next
+ *  instruction boundary. Wakes from HLT, also where rs_run has said RS_STOP_DEAD_HALT. Legal inside a hook.
+ *  RS_E_ARG: no such processor or signal. */
+RS_API rs_status rs_raise(rs_machine *m, unsigned cpu, enum rs_signal signal);
+
 #ifdef __cplusplus
 }
 #endif

@@ -22,6 +22,8 @@ static const struct command commands[] = {
     {"crossing", "x",   "[N]",              0, 1, command_crossing,    "run to the next crossing between rings or delivery (or the Nth)"},
     {"refusal",  "r",   "[N]",              0, 1, command_refusal,     "run to the next refused check (or the Nth)"},
     {"continue", "c",   "[CYCLES]",         0, 1, command_continue,    "run to a breakpoint, the end, or so many cycles"},
+    {"nmi",      NULL,  "",                 0, 0, command_nmi,         "raise an NMI: taken when the guest runs on"},
+    {"mce",      NULL,  "",                 0, 0, command_mce,         "raise a machine check: taken when the guest runs on"},
     {"break",    "b",   "[ADDR]",           0, 1, command_break,       "stop before the instruction at ADDR; alone: list them"},
     {"delete",   "d",   "ADDR|all",         1, 1, command_delete,      "take a breakpoint away"},
     {"regs",     NULL,  "[all]",            0, 1, command_regs,        "registers; all: control, segments, MSRs, XMM too"},

@@ -44,6 +44,8 @@ bool command_step(struct monitor *mon, unsigned argc, char **argv);
 bool command_crossing(struct monitor *mon, unsigned argc, char **argv);
 bool command_refusal(struct monitor *mon, unsigned argc, char **argv);
 bool command_continue(struct monitor *mon, unsigned argc, char **argv);
+bool command_nmi(struct monitor *mon, unsigned argc, char **argv);
+bool command_mce(struct monitor *mon, unsigned argc, char **argv);
 bool command_break(struct monitor *mon, unsigned argc, char **argv);
 bool command_delete(struct monitor *mon, unsigned argc, char **argv);
 /* look.c */

@@ -108,6 +108,30 @@ bool command_continue(struct monitor *mon, unsigned argc, char **argv)
     return true;
 }
 
+/* ---- signals ------------------------------------------------------------------------------------------------ */
+
+/* It wakes even a halt that nothing within the machine could end. */
+static bool signal_raise(struct monitor *mon, enum rs_signal signal)
+{
+    if (rs_raise(mon->m, 0, signal) != RS_OK) return complain(mon, "%s", rs_error(mon->m));
+    if (mon->stop.reason == RS_STOP_DEAD_HALT) mon->stop.reason = RS_STOP_NONE;
+    return true;
+}
+
+bool command_nmi(struct monitor *mon, unsigned argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return signal_raise(mon, RS_RAISE_NMI);
+}
+
+bool command_mce(struct monitor *mon, unsigned argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return signal_raise(mon, RS_RAISE_MC);
+}
+
 /* ---- breakpoints ----------------------------------------------------------------------------------------- */
 
 bool command_break(struct monitor *mon, unsigned argc, char **argv)

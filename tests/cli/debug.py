@@ -47,6 +47,8 @@ with tempfile.TemporaryDirectory() as folder:
     expect("rule, symbol, help", session("rule PG_NX", "symbol 0x5", "help", "help walk"), 0, "PG_NX refuses", "hangs on the features: nx", "seen to refuse by tests/cpu/", "0x5", "walk, w")
     expect("a guest that has ended stays ended", session("crossing", "step", "regs"), 1, "the guest has ended (triple-fault)",
            "cpl 0")
+    expect("an NMI", session("step", "nmi", "refusal"), 0, "IDT_LIMIT", "vector")
+    expect("a machine check", session("mce", "step"), 0, "triple-fault: #MC with CR4.MCE=0")
     expect("quit leaves", session("quit", "bogus"), 0)
     for line in ("bogus", "mem", "mem nowhere", "mem 0x4000000000", "walk 0 q", "walk 0 r 9", "step zero", "delete 5",
                  "rule NO_SUCH", "why", "regs some", "break nowhere", "phys 0xa0000"):
