@@ -288,16 +288,19 @@ OP(lidt)
     return load_table(c, o, &c->idtr);
 }
 
-/** SGDT, SIDT - UMIP before memory; both parts are judged before either is written. SDM 2B "SGDT". */
+/** SGDT, SIDT - UMIP before memory; both parts, aligned each for itself, are judged before
+ *  either is written. SDM 2B "SGDT"; SDM 3A "Segment Descriptor Tables". */
 static enum step store_table(struct cpu *c, const struct op *o, const struct table_reg *table)
 {
     uint64_t at = ea(c, o);
     unsigned n = base_bytes(c);
+    uint64_t second = (at + 2) & addr_mask(o);
 
     if (!priv_umip(c)) return STEP_FAULT;
-    if (!mem_probe_write(c, (enum seg)o->seg, at, 2 + n)) return STEP_FAULT;
+    if (!mem_probe_write(c, (enum seg)o->seg, at, 2)) return STEP_FAULT;
+    if (!mem_probe_write(c, (enum seg)o->seg, second, n)) return STEP_FAULT;
     if (!mem_write(c, (enum seg)o->seg, at, 2, table->limit)) return STEP_FAULT;
-    if (!mem_write(c, (enum seg)o->seg, (at + 2) & addr_mask(o), n, table->base)) return STEP_FAULT;
+    if (!mem_write(c, (enum seg)o->seg, second, n, table->base)) return STEP_FAULT;
     return STEP_NEXT;
 }
 
