@@ -118,27 +118,33 @@ static inline bool ring_listen(void *ctx, rs_machine *m, const struct rs_event *
     return false;
 }
 
+/* Each ck_assert writes to a file: what is asked thousands of times a test asks plainly. */
+static inline void must(rs_status status)
+{
+    if (status != RS_OK) ck_abort_msg("%s", rs_status_text(status));
+}
+
 static inline void reg(struct ring *r, unsigned id, uint64_t value)
 {
-    ck_assert_int_eq(rs_reg_write(r->m, 0, id, value), RS_OK);
+    must(rs_reg_write(r->m, 0, id, value));
 }
 
 static inline uint64_t get(struct ring *r, unsigned id)
 {
     uint64_t value = 0;
-    ck_assert_int_eq(rs_reg_read(r->m, 0, id, &value), RS_OK);
+    must(rs_reg_read(r->m, 0, id, &value));
     return value;
 }
 
 static inline void poke(struct ring *r, uint64_t at, uint64_t value, unsigned n)
 {
-    ck_assert_int_eq(rs_phys_write(r->m, at, &value, n), RS_OK);
+    must(rs_phys_write(r->m, at, &value, n));
 }
 
 static inline uint64_t peek(struct ring *r, uint64_t at, unsigned n)
 {
     uint64_t value = 0;
-    ck_assert_int_eq(rs_phys_read(r->m, at, &value, n), RS_OK);
+    must(rs_phys_read(r->m, at, &value, n));
     return value;
 }
 
@@ -218,6 +224,16 @@ static inline void ring_tables(struct ring *r)
     poke(r, TSS + 102, 0x68, 2);
 }
 
+/* The identity map (one PML4, one PDPT, four page directories) is the user's too. */
+static inline void ring_map_for_user(struct ring *r)
+{
+    static uint64_t entry[6 * 512];
+
+    must(rs_phys_read(r->m, TABLES, entry, sizeof entry));
+    for (unsigned i = 0; i < 6 * 512; i++) entry[i] |= entry[i] & PTE_P ? PTE_U : 0;
+    must(rs_phys_write(r->m, TABLES, entry, sizeof entry));
+}
+
 static inline struct ring *ring_new_cpu(bool prot32, const char *cpu)
 {
     static const uint8_t nop[] = {0x90};
@@ -233,13 +249,7 @@ static inline struct ring *ring_new_cpu(bool prot32, const char *cpu)
                                   prot32 ? RS_FLAT_PROT32 : RS_FLAT_LONG64, TABLES),
                      RS_OK);
     r->prot32 = prot32;
-    if (!prot32) { /* the identity map is the user's too */
-        for (unsigned i = 0; i < 1; i++) poke(r, TABLES, peek(r, TABLES, 8) | PTE_U, 8);
-        for (unsigned i = 0; i < 4; i++)
-            poke(r, TABLES + 4096 + 8 * i, peek(r, TABLES + 4096 + 8 * i, 8) | PTE_U, 8);
-        for (unsigned i = 0; i < 2048; i++)
-            poke(r, TABLES + 8192 + 8 * i, peek(r, TABLES + 8192 + 8 * i, 8) | PTE_U, 8);
-    }
+    if (!prot32) ring_map_for_user(r);
     ring_tables(r);
     reg(r, RS_REG_GDTR_BASE, GDT);
     reg(r, RS_REG_GDTR_LIMIT, S_END - 1);

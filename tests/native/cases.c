@@ -253,8 +253,9 @@ static uint16_t far_target(const struct trial *t, struct rng *r, uint64_t *offse
 {
     static const uint8_t codes[] = {LDT_CODE16, LDT_CODE32, LDT_CODE16_BLIND, LDT_CODE32_BLIND,
                                     LDT_CODE32_SHORT};
-    uint16_t sel = chance(r, 70) ? (uint16_t)LDT_SEL(codes[below(r, sizeof codes)]) : selector_any(r);
+    uint16_t sel = selector_any(r);
 
+    if (chance(r, 70)) sel = LDT_SEL(codes[below(r, sizeof codes)]);
     /* a CALL to 64-bit code pushes as that code would: without SS's base (Intel, measured) */
     if ((sel & ~3u) == (SEL_CODE64 & ~3u) && base_of(t, 2)) sel = LDT_SEL(LDT_CODE32);
     *offset = code_target(t, r) - selector_base(sel);

@@ -8,7 +8,6 @@ arch/rule_tests.def, which `ringside rules ID` shows, names a test that did not 
 lines of what was seen, as `--trace check` would write them, have their shape and fit the schema, and inputs
 that arch/rule_facts.def says nothing of are 0, those it calls CPL are the CPL.
 """
-# label: quick
 import json
 import os
 import pathlib
