@@ -150,6 +150,9 @@ bool mem_read_push(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64
 /** Judge a write of n bytes (1..512) without making it, so that what follows cannot fault. */
 bool mem_probe_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n);
 bool mem_probe_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n);
+/** A push by linear address, without a segment's base and limit, whatever the mode. */
+bool mem_write_flat(struct cpu *c, uint64_t linear, unsigned n, uint64_t value);
+bool mem_probe_flat(struct cpu *c, uint64_t linear, unsigned n);
 bool mem_probe_flush(struct cpu *c, enum seg seg, uint64_t eff);
 /** Read for a read-modify-write: write rights are judged first (D set), then the value is read. */
 bool mem_read_rmw(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value);

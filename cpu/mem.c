@@ -397,6 +397,18 @@ bool mem_probe_flush(struct cpu *c, enum seg seg, uint64_t eff)
     return seg_linear(c, seg, eff, 1, RS_FETCH, &lin) && probe(c, lin, 1, &h);
 }
 
+bool mem_probe_flat(struct cpu *c, uint64_t linear, unsigned n)
+{
+    struct how h = how_data(c, RS_WRITE, true);
+    return probe(c, linear, n, &h);
+}
+
+bool mem_write_flat(struct cpu *c, uint64_t linear, unsigned n, uint64_t value)
+{
+    struct how h = how_data(c, RS_WRITE, true);
+    return linear_write(c, linear, n, &h, value);
+}
+
 /* ---- 16 bytes and more ------------------------------------------------------------------------ */
 
 /* Alignment is asked before the limit: Intel's processors answer #GP where a misaligned operand also leaves

@@ -109,6 +109,25 @@ bool probe_return(struct cpu *c, unsigned size)
            mem_probe_write(c, SEG_SS, stack_wrap(c, sp - 2 * size), size);
 }
 
+/* A CALL from compatibility mode to 64-bit code pushes as that code would: by all of RSP, without SS's base and
+ * limit (Intel, measured). */
+static bool wide_room(struct cpu *c, unsigned size)
+{
+    uint64_t sp = c->gpr[R_RSP];
+
+    return mem_probe_flat(c, sp - size, size) && mem_probe_flat(c, sp - 2 * size, size);
+}
+
+static bool wide_push(struct cpu *c, unsigned size)
+{
+    uint64_t sp = c->gpr[R_RSP];
+
+    if (!mem_write_flat(c, sp - size, size, c->seg[SEG_CS].sel)) return false;
+    if (!mem_write_flat(c, sp - 2 * size, size, (uint32_t)cpu_next_rip(c))) return false;
+    c->gpr[R_RSP] = sp - 2 * size;
+    return true;
+}
+
 /**
  * Direct transfer: seg_code_judge; CALL: room on the stack, #SS(0); target beyond the limit or not
  * canonical, #GP(0). CPL stays; CS.RPL becomes CPL.
@@ -116,13 +135,15 @@ bool probe_return(struct cpu *c, unsigned size)
 static enum step transfer_direct(struct cpu *c, uint16_t selector, uint64_t rip, unsigned size,
                                  bool call, struct desc_ref *r)
 {
+    bool wide = code_is_64(c, r->d.attr) && !cpu_64(c);
+
     if (!CHECKS(c, code_rules, seg_code_judge(r->d.attr, selector, c->cpl, cpu_long(c)), selector,
                 r->d.attr, c->cpl, sel_error(selector)))
         return STEP_FAULT;
-    if (call && !probe_return(c, size)) return STEP_FAULT;
+    if (call && !(wide ? wide_room(c, size) : probe_return(c, size))) return STEP_FAULT;
     if (!target_check(c, rip, r->d.attr, r->d.limit)) return STEP_FAULT;
     if (!desc_set_accessed(c, r)) return STEP_FAULT;
-    if (call && !push_return(c, size)) return STEP_FAULT;
+    if (call && !(wide ? wide_push(c, size) : push_return(c, size))) return STEP_FAULT;
 
     cpu_charge_event(c, RS_CAT_TRANSITION, COST_FAR_SAME);
     code_fill(c, selector, c->cpl, &r->d);
@@ -210,6 +231,14 @@ static void return_commit_stack(struct cpu *c, const struct frame *f, uint64_t r
     seg_fill(c, SEG_SS, f->ss, &f->stack.d);
 }
 
+/* The same stack: CS:RIP came off it as the old mode counts, the parameters go as the new one does (Intel, measured). */
+static void return_release(struct cpu *c, const struct frame *f, unsigned frame, unsigned more)
+{
+    stack_pointer_put(c, stack_pointer(c) + frame);
+    if (f->mode64) c->gpr[R_RSP] += more;
+    else stack_pointer_put(c, stack_pointer(c) + more);
+}
+
 /**
  * far_return - far RET, popping `pop_bytes` more (twice when the level changes).
  *   1. RIP, CS from the stack: #SS(0) or #PF
@@ -238,11 +267,8 @@ enum step far_return(struct cpu *c, unsigned size, unsigned pop_bytes)
     if (!return_target_check(c, &f) || !return_accessed(c, &f, f.outer)) return STEP_FAULT;
 
     cpu_charge_event(c, RS_CAT_TRANSITION, f.outer ? COST_RETF_OUTER : COST_FAR_SAME);
-    if (f.outer) {
-        return_commit_stack(c, &f, f.rsp + pop_bytes);
-    } else {
-        stack_pointer_put(c, stack_pointer(c) + 2 * size + pop_bytes);
-    }
+    if (f.outer) return_commit_stack(c, &f, f.rsp + pop_bytes);
+    else return_release(c, &f, 2 * size, pop_bytes);
     code_fill(c, f.cs, f.cpl, &f.code.d);
     if (f.outer) seg_clear_outer(c, f.cpl);
     enum step s = arrive(c, f.cpl, f.rip);

@@ -5,6 +5,7 @@
  * was measured (tests/native/native_diff compares the same with the processor it runs on).
  */
 #include "cpu/limit.h"
+#include "cpu/protect.h"
 #include "tests/cpu/both.h"
 
 #define DATA_3 (ATTR_P | ATTR_S | ATTR_RW | ATTR_ACCESSED | ATTR_DB | 3u << 5)
@@ -452,7 +453,128 @@ BOTH(checks_100_bound_asks_the_upper_bound_only_if_the_lower_lets_pass)
     ring_free(r);
 }
 
-RUN_TESTS("segmentation", checks_43_the_limit_judge_asks_every_byte,
+/* ---- far transfers between code of different sizes ---------------------------------------------------------- */
+
+/* Compatibility mode at CPL 3 on a 16-bit stack of base DATA. */
+static void compatible_on_a_small_stack(struct ring *r, uint64_t rsp)
+{
+    in_compatibility_mode(r, 3);
+    segment(r, I_SS, S_DATA3 | 3, DATA, 0xffff, STACK16_3);
+    reg(r, RS_REG_RSP, rsp);
+}
+
+/* Intel, measured (native_diff): the pushes are 64-bit code's, by all of RSP and without a base. */
+BOTH(checks_38_a_far_call_to_64_bit_code_pushes_without_the_base_of_ss)
+{
+    struct ring *r = ring_new(false);
+    const uint8_t call[] = {0x9a, 0, 0, 0x31, 0, S_CODE3 | 3, 0}, near[] = {0x9a, 0, 0, 0x31, 0, S_CODE3_32 | 3, 0};
+
+    compatible_on_a_small_stack(r, STACK3);
+    poke(r, STACK3 - 8, 0, 8);
+    try_bytes(r, call, sizeof call);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK3 - 8);
+    ck_assert_uint_eq(peek(r, STACK3 - 8, 4), CODE + 7);
+    ck_assert_uint_eq(peek(r, STACK3 - 4, 4), S_CODE3_32 | 3);
+    compatible_on_a_small_stack(r, STACK3 | 0x80); /* to code of its own kind: DATA + SP */
+    try_bytes(r, near, sizeof near);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), (STACK3 | 0x80) - 8);
+    ck_assert_uint_eq(peek(r, DATA + 0x78, 4), CODE + 7);
+    /* a page that cannot be pushed to: all is as it was */
+    in_compatibility_mode(r, 3);
+    segment(r, I_SS, S_DATA3 | 3, DATA, 0xffff, STACK16_3);
+    reg(r, RS_REG_RSP, 0x7ffffff0);
+    poke(r, TABLES + 8192 + 8 * (0x7ffffff0 >> 21), 0, 8);
+    try_bytes(r, call, sizeof call);
+    ck_assert_int_eq(r->vector, VEC_PF);
+    ck_assert_uint_eq(get(r, RS_REG_CR2), 0x7fffffec);
+    ring_free(r);
+}
+
+BOTH(checks_38_a_far_ret_to_64_bit_code_releases_parameters_from_all_of_rsp)
+{
+    struct ring *r = ring_new(false);
+
+    compatible_on_a_small_stack(r, 0xfff0);
+    poke(r, DATA + 0xfff0, TARGET, 4);
+    poke(r, DATA + 0xfff4, S_CODE3 | 3, 4);
+    TRY(r, 0xca, 0x10, 0x00); /* RETF 16 */
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), 0x10008);
+    compatible_on_a_small_stack(r, 0xfff0);
+    poke(r, DATA + 0xfff4, S_CODE3_32 | 3, 4);
+    TRY(r, 0xca, 0x10, 0x00);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), 8);
+    ring_free(r);
+}
+
+/* ---- verdicts for every type, by an oracle of words --------------------------------------------------------- */
+
+/* What LAR, LSL, VERR, VERW accept, by S and type: SDM 2A "LAR" table "Segment and Gate Types", "LSL", 2B "VERR". */
+static const struct {
+    const char *type; /* 0..15 of system segments, then of code and data */
+    const char *lar_legacy, *lar_long, *lsl_legacy, *lsl_long, *verr, *verw;
+} sees = {
+    "0123456789abcdef0123456789abcdef",
+    ".yyyyy...y.yy...yyyyyyyyyyyyyyyy",
+    "..y......y.yy...yyyyyyyyyyyyyyyy",
+    ".yyy.....y.y....yyyyyyyyyyyyyyyy",
+    "..y......y.y....yyyyyyyyyyyyyyyy",
+    "................yyyyyyyy..yy..yy",
+    "..................yy..yy........",
+};
+
+/* Conforming code is seen from any level, all else where DPL is neither below CPL nor below RPL. */
+static bool seen_by(unsigned n, unsigned dpl, unsigned cpl, unsigned rpl)
+{
+    return n >= 28 || (dpl >= cpl && dpl >= rpl);
+}
+
+START_TEST(checks_45_the_judges_of_lar_lsl_verr_and_verw_for_every_type_and_level)
+{
+    for (unsigned i = 0; i < 32 * 64 * 2; i++) {
+        unsigned n = i & 31, dpl = i >> 5 & 3, cpl = i >> 7 & 3, rpl = i >> 9 & 3, p = i >> 11;
+        uint16_t attr = (uint16_t)((n & 15) | (n & 16) | dpl << 5 | (p ? ATTR_P : 0)), sel = (uint16_t)(0x48 | rpl);
+        bool level = seen_by(n, dpl, cpl, rpl);
+        ck_assert_uint_eq(seg_lar_judge(attr, sel, cpl, false), level && sees.lar_legacy[n] == 'y');
+        ck_assert_uint_eq(seg_lar_judge(attr, sel, cpl, true), level && sees.lar_long[n] == 'y');
+        ck_assert_uint_eq(seg_lsl_judge(attr, sel, cpl, false), level && sees.lsl_legacy[n] == 'y');
+        ck_assert_uint_eq(seg_lsl_judge(attr, sel, cpl, true), level && sees.lsl_long[n] == 'y');
+        ck_assert_uint_eq(seg_verify_judge(attr, sel, cpl, false), level && sees.verr[n] == 'y');
+        ck_assert_uint_eq(seg_verify_judge(attr, sel, cpl, true), level && sees.verw[n] == 'y');
+    }
+}
+END_TEST
+
+/* Loading: what the manual's lists say, in other words and another order than the judges'. */
+START_TEST(checks_44_the_judges_of_loads_for_every_type_and_level)
+{
+    for (unsigned i = 0; i < 32 * 64 * 2; i++) {
+        unsigned n = i & 31, dpl = i >> 5 & 3, cpl = i >> 7 & 3, rpl = i >> 9 & 3, p = i >> 11;
+        uint16_t attr = (uint16_t)(n | dpl << 5 | (p ? ATTR_P : 0)), sel = (uint16_t)(0x48 | rpl);
+        bool data = n >= 16 && n < 24, writable = data && (n & 2);
+        enum rs_rule load = sees.verr[n] != 'y'            ? RS_RULE_SEG_TYPE
+                            : !seen_by(n, dpl, cpl, rpl)   ? RS_RULE_SEG_DPL
+                            : !p                           ? RS_RULE_SEG_P
+                                                           : RS_RULE_NONE;
+        enum rs_rule stack = rpl != cpl ? RS_RULE_SS_RPL_CPL
+                             : !writable ? RS_RULE_SS_TYPE
+                             : dpl != cpl ? RS_RULE_SS_DPL
+                             : !p         ? RS_RULE_SS_P
+                                          : RS_RULE_NONE;
+        ck_assert_uint_eq(seg_data_judge(attr, sel, cpl), load);
+        ck_assert_uint_eq(seg_stack_judge(attr, sel, cpl), stack);
+    }
+}
+END_TEST
+
+RUN_TESTS("segmentation", checks_38_a_far_call_to_64_bit_code_pushes_without_the_base_of_ss,
+          checks_38_a_far_ret_to_64_bit_code_releases_parameters_from_all_of_rsp,
+          checks_45_the_judges_of_lar_lsl_verr_and_verw_for_every_type_and_level,
+          checks_44_the_judges_of_loads_for_every_type_and_level, checks_43_the_limit_judge_asks_every_byte,
           checks_43_a_flat_segment_alone_has_no_edge_at_4_gib, checks_43_the_last_byte_of_an_operand_decides,
           checks_43_expand_down_ends_at_64_kib_or_4_gib_by_its_b_bit,
           checks_43_a_linear_address_goes_round_at_4_gib,

@@ -42,7 +42,7 @@ static const uint64_t corners[] = {0,
                                    0x5555555555555555,
                                    0x0101010101010101};
 
-static uint64_t aim(struct rng *r, unsigned legacy, unsigned size, bool low)
+static uint64_t aim(struct rng *r, bool mode32, unsigned size, bool low)
 {
     static const uint32_t odd[] = {DATA_AT + 2 * PAGE,
                                    DATA_AT + 3 * PAGE,
@@ -65,8 +65,27 @@ static uint64_t aim(struct rng *r, unsigned legacy, unsigned size, bool low)
     if (kind < 72) return base + PAGE - below(r, size + 2);
     if (low) return below(r, 0x10000);
     if (kind < 90) return odd[below(r, sizeof odd / sizeof *odd)] - below(r, size + 2);
-    if (kind < 96 && !legacy) return far[below(r, sizeof far / sizeof *far)];
+    if (kind < 96 && !mode32) return far[below(r, sizeof far / sizeof *far)];
     return base + (below(r, span - 256) & ~63ull);
+}
+
+/* Selectors: of the host's GDT as far as it is known, and of the LDT, some with other RPLs. */
+static uint16_t selector(struct rng *r)
+{
+    static const uint16_t global[] = {SEL_CODE64, SEL_CODE32, SEL_DATA, 0x10, 0, 3, 0xfff8, 0x18, LDT_USED * 8 + 7};
+    uint16_t sel = chance(r, 80) ? SEL_LDT(below(r, LDT_USED)) : global[below(r, sizeof global / sizeof *global)];
+
+    return chance(r, 85) ? sel : (uint16_t)((sel & ~3u) | below(r, 4));
+}
+
+static uint16_t code_selector(const struct trial *t, struct rng *r)
+{
+    static const uint16_t any[] = {SEL_LDT(L_CODE16), SEL_LDT(L_CODE16_X), SEL_LDT(L_CODE32), SEL_LDT(L_CODE32_X),
+                                   SEL_CODE32, SEL_CODE64, SEL_LDT(L_ABSENT_CODE)};
+    static const uint16_t flat[] = {SEL_CODE64, SEL_CODE32, SEL_CODE64, SEL_DATA, 0x10, 0, 0x30, 0xfff8};
+
+    if (t->mode32 && chance(r, 70)) return any[below(r, 7)];
+    return t->mode32 && chance(r, 30) ? selector(r) : flat[below(r, 8)];
 }
 
 static uint64_t value(struct rng *r)
@@ -93,45 +112,26 @@ static uint64_t code_target(const struct trial *t, struct rng *r)
     }
 }
 
-/* ---- segments ------------------------------------------------------------------------------------------- */
-
-static unsigned seg_number(ZydisRegister seg)
-{
-    switch ((int)seg) {
-    case ZYDIS_REGISTER_ES: return 0;
-    case ZYDIS_REGISTER_CS: return 1;
-    case ZYDIS_REGISTER_SS: return 2;
-    case ZYDIS_REGISTER_FS: return 4;
-    case ZYDIS_REGISTER_GS: return 5;
-    default: return 3;
-    }
-}
-static uint32_t base_of(const struct trial *t, unsigned seg)
-{
-    return t->segmented ? selector_base(t->before.sel[seg]) : 0;
-}
-
-/* An offset in a segment of ours: at a mapped byte, or at the limit's edge. */
-static uint64_t aim_segment(const struct trial *t, struct rng *r, unsigned seg, unsigned size,
-                            bool low)
-{
-    uint16_t sel = t->before.sel[seg];
-    uint64_t goal;
-
-    if (!t->segmented || !(sel & 4)) return aim(r, t->legacy, size, low);
-    const struct ldt_row *d = &ldt[sel >> 3];
-    uint32_t edge = d->bits & LDT_BY_PAGE ? d->limit << 12 | 0xfff : d->limit;
-    unsigned kind = (unsigned)below(r, 100);
-    if (kind < 35) return edge + 1 - below(r, size + 3);
-    if (kind < 42) return 0x10000 - below(r, size + 2);
-    if (kind < 46) return 0 - below(r, size + 2);
-    goal = aim(r, t->legacy, size, false);
-    if (seg == 2 || d->base == STACK_AT) goal = STACK_AT + below(r, 2 * PAGE);
-    if (d->bits & LDT_CODE) goal = CODE_AT + below(r, 2 * PAGE);
-    return (uint32_t)(goal - d->base);
-}
-
 /* ---- bytes ---------------------------------------------------------------------------------------------- */
+
+/* Base of a segment register, FS and GS as the host has them. */
+static struct seg_view seg_of(const struct trial *t, ZydisRegister seg)
+{
+    unsigned i = seg < ZYDIS_REGISTER_ES || seg > ZYDIS_REGISTER_GS ? 3 : (unsigned)(seg - ZYDIS_REGISTER_ES);
+    struct seg_view v = seg_view(t->before.sel[i], 0);
+
+    return v;
+}
+
+/* Linear address for an access of a segment, now and then at the segment's own end. */
+static uint64_t aim_seg(const struct trial *t, struct rng *r, unsigned size, bool low, ZydisRegister seg)
+{
+    struct seg_view v = seg_of(t, seg);
+
+    if (t->mode32 && v.base && chance(r, 25))
+        return (uint32_t)(v.base + v.limit + 1 - below(r, 2 * size + 2));
+    return aim(r, t->mode32, size, low);
+}
 
 struct bytes {
     uint8_t b[32];
@@ -151,7 +151,7 @@ static void prefixes(struct bytes *k, struct rng *r, const struct form *f)
         if (i == extra) break;
         if (f->vex && chance(r, 80)) add(k, any[1 + below(r, 7)]);
         else add(k, any[below(r, sizeof any)]);
-        if (!f->legacy && chance(r, 5))
+        if (f->bits == 64 && chance(r, 5))
             add(k, 0x40 | (unsigned)below(r, 16)); /* a REX that comes to nothing */
     }
 }
@@ -176,14 +176,14 @@ static unsigned encode(const struct form *f, struct rng *r, uint8_t *out)
 
     prefixes(&k, r, f);
     if (f->vex) {
-        unsigned p = 0, inv = f->legacy ? 0xe0 : (unsigned)below(r, 8) << 5;
+        unsigned p = 0, inv = f->bits != 64 ? 0xe0 : (unsigned)below(r, 8) << 5;
         while (pp[p] != f->prefix) p++;
         add(&k, 0xc4);
         add(&k, inv | f->map);
         add(&k, (unsigned)f->rexw << 7 | (chance(r, 90) ? (unsigned)below(r, 16) : 15) << 3 | p |
                     (chance(r, 2) ? 4u : 0));
     } else {
-        if (!f->legacy && (f->rexw || chance(r, 40)))
+        if (f->bits == 64 && (f->rexw || chance(r, 40)))
             add(&k, 0x40 | (unsigned)f->rexw << 3 | (unsigned)below(r, 8));
         if (f->map) add(&k, 0x0f);
         if (f->map == 2) add(&k, 0x38);
@@ -237,45 +237,35 @@ static void poke(struct trial *t, uint64_t at, const void *bytes, unsigned n)
     t->pokes++;
 }
 
-static bool takes_selector(ZydisMnemonic mn)
+static bool is_segment(const ZydisDecodedOperand *o)
 {
-    return mn == ZYDIS_MNEMONIC_LAR || mn == ZYDIS_MNEMONIC_LSL || mn == ZYDIS_MNEMONIC_VERR ||
-           mn == ZYDIS_MNEMONIC_VERW;
-}
-static bool loads_segment(const struct trial *t)
-{
-    return t->ins.mnemonic == ZYDIS_MNEMONIC_MOV && t->ops[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-           ZydisRegisterGetClass(t->ops[0].reg.value) == ZYDIS_REGCLASS_SEGMENT;
+    return o->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+           ZydisRegisterGetClass(o->reg.value) == ZYDIS_REGCLASS_SEGMENT;
 }
 
-/* A far pointer's selector, and an offset that suits it. */
-static uint16_t far_target(const struct trial *t, struct rng *r, uint64_t *offset)
+static bool loads_far(const struct trial *t)
 {
-    static const uint8_t codes[] = {LDT_CODE16, LDT_CODE32, LDT_CODE16_BLIND, LDT_CODE32_BLIND,
-                                    LDT_CODE32_SHORT};
-    uint16_t sel = selector_any(r);
-
-    if (chance(r, 70)) sel = LDT_SEL(codes[below(r, sizeof codes)]);
-    /* a CALL to 64-bit code pushes as that code would: without SS's base (Intel, measured) */
-    if ((sel & ~3u) == (SEL_CODE64 & ~3u) && base_of(t, 2)) sel = LDT_SEL(LDT_CODE32);
-    *offset = code_target(t, r) - selector_base(sel);
-    return sel;
+    switch ((int)t->ins.mnemonic) {
+    case ZYDIS_MNEMONIC_LES:
+    case ZYDIS_MNEMONIC_LDS:
+    case ZYDIS_MNEMONIC_LSS:
+    case ZYDIS_MNEMONIC_LFS:
+    case ZYDIS_MNEMONIC_LGS: return true;
+    default: return false;
+    }
 }
 
-static void fill_segmented(struct trial *t, struct rng *r, uint64_t v[2], unsigned n)
+/* Is its source a selector? */
+static bool takes_selector(const struct trial *t)
 {
-    ZydisMnemonic mn = t->ins.mnemonic;
-    bool far = t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
-    bool pointer = mn == ZYDIS_MNEMONIC_LDS || mn == ZYDIS_MNEMONIC_LES ||
-                   mn == ZYDIS_MNEMONIC_LFS || mn == ZYDIS_MNEMONIC_LGS || mn == ZYDIS_MNEMONIC_LSS;
-
-    if (takes_selector(mn) || loads_segment(t)) v[0] = selector_any(r);
-    else if (t->ins.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE && !far && chance(r, 80))
-        v[0] = code_target(t, r) - base_of(t, 1);
-    else if ((far || pointer) && (n == 4 || n == 6)) {
-        uint64_t offset = v[1];
-        uint64_t sel = far ? far_target(t, r, &offset) : selector_any(r);
-        v[0] = n == 4 ? (offset & 0xffff) | sel << 16 : (offset & 0xffffffff) | sel << 32;
+    switch ((int)t->ins.mnemonic) {
+    case ZYDIS_MNEMONIC_MOV:
+    case ZYDIS_MNEMONIC_POP: return is_segment(&t->ops[0]);
+    case ZYDIS_MNEMONIC_LAR:
+    case ZYDIS_MNEMONIC_LSL:
+    case ZYDIS_MNEMONIC_VERR:
+    case ZYDIS_MNEMONIC_VERW: return true;
+    default: return loads_far(t);
     }
 }
 
@@ -295,13 +285,15 @@ static void fill(struct trial *t, struct rng *r, uint64_t at, unsigned size)
     default: break;
     }
     if (t->ins.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE && chance(r, 80)) {
-        static const uint16_t sels[] = {SEL_CODE64, SEL_CODE32, SEL_DATA, 0x10, 0, 0x30, 0xfff8};
-        v[0] = code_target(t, r);
-        if (n == 6) v[0] |= (uint64_t)sels[below(r, 7)] << 32;
-        if (n == 4 && t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
-            v[0] |= (uint64_t)sels[below(r, 7)] << 16;
+        bool far = t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
+        uint16_t sel = far ? code_selector(t, r) : t->before.sel[1];
+        v[0] = code_target(t, r) - seg_view(sel, 0).base;
+        if (n == 6) v[0] = (uint32_t)v[0] | (uint64_t)sel << 32;
+        if (n == 4 && far) v[0] = (uint16_t)v[0] | (uint64_t)sel << 16;
+    } else if (takes_selector(t) && chance(r, 80)) {
+        unsigned shift = loads_far(t) && n > 2 ? (n - 2) * 8 : 0;
+        v[0] = (v[0] & ~(0xffffull << shift)) | (uint64_t)selector(r) << shift;
     }
-    if (t->segmented) fill_segmented(t, r, v, n);
     poke(t, at, v, n);
 }
 
@@ -317,22 +309,22 @@ static uint8_t *main_bytes(struct trial *t) { return t->code + t->lead; }
 static void aim_operand(struct trial *t, struct rng *r, const ZydisDecodedOperand *o)
 {
     unsigned bits = t->ins.address_width, size = o->size / 8;
-    bool low = bits == 16 && LOW_AT == pages[PAGES - LOW_PAGES].at;
-    unsigned seg = seg_number(o->mem.segment);
-    uint64_t goal = aim_segment(t, r, seg, size ? size : 8, low),
-             rest = (uint64_t)o->mem.disp.value;
+    struct seg_view seg = seg_of(t, o->mem.segment);
+    bool low = bits == 16 && LOW_AT == pages[PAGES - LOW_PAGES].at && seg.base == 0;
+    uint64_t goal = aim_seg(t, r, size ? size : 8, low, o->mem.segment), rest = (uint64_t)o->mem.disp.value;
     unsigned base = number_of(o->mem.base), index = number_of(o->mem.index);
 
     /* AMD wants the offset canonical as well as the sum */
     bool based = o->mem.segment == ZYDIS_REGISTER_GS || o->mem.segment == ZYDIS_REGISTER_FS;
-    if (based && !t->legacy && goal - CODE_AT >= 0x100000) goal = DATA_AT + 2 * PAGE - 4;
-    if (o->mem.segment == ZYDIS_REGISTER_GS && !t->legacy) goal -= t->before.gs_base;
+    if (based && !t->mode32 && goal - CODE_AT >= 0x100000) goal = DATA_AT + 2 * PAGE - 4;
+    if (o->mem.segment == ZYDIS_REGISTER_GS && !t->mode32) goal -= t->before.gs_base;
+    if (t->mode32) goal = (uint32_t)(goal - seg.base);
     if (o->mem.base == ZYDIS_REGISTER_RIP || o->mem.base == ZYDIS_REGISTER_EIP) {
         int64_t d = (int64_t)(goal - (t->code_at + t->lead + t->ins.length));
         if (d == (int32_t)d && t->ins.raw.disp.size == 32)
             memcpy(main_bytes(t) + t->ins.raw.disp.offset, &(int32_t){(int32_t)d}, 4);
     } else if (base == 16 && index == 16) {
-        if (t->ins.raw.disp.size == 32 && goal != (uint64_t)(int32_t)goal) return;
+        if (!t->mode32 && t->ins.raw.disp.size == 32 && goal != (uint64_t)(int32_t)goal) return;
         memcpy(main_bytes(t) + t->ins.raw.disp.offset, &goal, t->ins.raw.disp.size / 8);
     } else if (base == 16) {
         t->before.gpr[index] = (goal - rest) / o->mem.scale;
@@ -344,11 +336,11 @@ static void aim_operand(struct trial *t, struct rng *r, const ZydisDecodedOperan
             rest += narrow(t->before.gpr[index], bits) * o->mem.scale;
         }
         t->before.gpr[base] = goal - rest;
-        if (bits == 32 && !t->legacy && chance(r, 60))
+        if (bits == 32 && !t->mode32 && chance(r, 60))
             t->before.gpr[base] = (uint32_t)t->before.gpr[base] | rnd(r) << 32;
     }
-    if (o->mem.segment == ZYDIS_REGISTER_GS && !t->legacy) goal += t->before.gs_base;
-    if (t->segmented) goal = (uint32_t)((bits == 16 ? (uint16_t)goal : goal) + base_of(t, seg));
+    if (o->mem.segment == ZYDIS_REGISTER_GS && !t->mode32) goal += t->before.gs_base;
+    if (t->mode32) goal = (uint32_t)((bits == 16 ? (uint16_t)goal : goal) + seg.base);
     t->mem_at = goal;
     fill(t, r, goal, size);
 }
@@ -358,7 +350,7 @@ static void aim_fixed(struct trial *t, struct rng *r)
 {
     uint64_t *g = t->before.gpr;
     unsigned bits = t->ins.address_width;
-    bool low = bits == 16 && LOW_AT == pages[PAGES - LOW_PAGES].at,
+    bool low16 = bits == 16 && LOW_AT == pages[PAGES - LOW_PAGES].at,
          repeats = t->ins.attributes &
                    (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE);
 
@@ -367,15 +359,18 @@ static void aim_fixed(struct trial *t, struct rng *r)
         if (o->type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
         unsigned base = number_of(o->mem.base);
         if (base == RSP || base == RBP || base == 16) continue;
-        g[base] = aim_segment(t, r, seg_number(o->mem.segment), 16, low);
+        struct seg_view seg = seg_of(t, o->mem.segment);
+        bool low = low16 && seg.base == 0;
+        g[base] = aim_seg(t, r, 8, low, o->mem.segment);
         bool based = o->mem.segment == ZYDIS_REGISTER_GS || o->mem.segment == ZYDIS_REGISTER_FS;
-        if (based && !t->legacy && g[base] - CODE_AT >= 0x100000) g[base] = DATA_AT + 2 * PAGE - 4;
+        if (based && !t->mode32 && g[base] - CODE_AT >= 0x100000) g[base] = DATA_AT + 2 * PAGE - 4;
         /* whether bytes that the mask leaves out fault is open */
         if (t->ins.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU)
             g[base] = (low ? LOW_AT : DATA_AT) + below(r, 2 * PAGE - 16);
-        if (o->mem.segment == ZYDIS_REGISTER_GS && !t->legacy) g[base] -= t->before.gs_base;
+        if (o->mem.segment == ZYDIS_REGISTER_GS && !t->mode32) g[base] -= t->before.gs_base;
+        if (t->mode32) g[base] = (uint32_t)(g[base] - seg.base);
         if (base == RBX) g[RBX] -= g[RAX] & 0xff;
-        if (bits == 32 && !t->legacy && chance(r, 50)) g[base] = (uint32_t)g[base] | rnd(r) << 32;
+        if (bits == 32 && !t->mode32 && chance(r, 50)) g[base] = (uint32_t)g[base] | rnd(r) << 32;
     }
     if (repeats) {
         g[RCX] = chance(r, 90) ? below(r, 40) : below(r, 9000);
@@ -397,91 +392,71 @@ static void fix_division(struct trial *t, struct rng *r)
     if (t->ops[0].size == 8 && chance(r, 60)) g[RAX] &= 0xfff;
 }
 
+static uint64_t code_base(const struct trial *t) { return seg_view(t->before.sel[1], 0).base; }
+
 /* Branch displacements: mostly within the code pages. */
 static void aim_branch(struct trial *t, struct rng *r)
 {
     const ZydisDecodedOperand *o = &t->ops[0];
 
     if (o->type == ZYDIS_OPERAND_TYPE_POINTER) {
-        static const uint16_t sels[] = {SEL_CODE64, SEL_CODE32, SEL_CODE32, SEL_DATA,
-                                        0x10,       0,          0x30,       0xfff8};
-        uint16_t sel = sels[below(r, 8)];
-        uint64_t p = code_target(t, r);
-        if (t->segmented) sel = far_target(t, r, &p);
+        uint16_t sel = code_selector(t, r);
+        uint64_t p = code_target(t, r) - seg_view(sel, 0).base;
         unsigned at = t->ins.length - 2u - (t->ins.operand_width == 16 ? 2u : 4u);
         memcpy(main_bytes(t) + at, &p, t->ins.operand_width == 16 ? 2 : 4);
         memcpy(main_bytes(t) + t->ins.length - 2, &sel, 2);
         return;
     }
     if (o->type == ZYDIS_OPERAND_TYPE_REGISTER) {
-        if (chance(r, 80))
-            t->before.gpr[number_of(o->reg.value)] = code_target(t, r) - base_of(t, 1);
+        if (chance(r, 80)) t->before.gpr[number_of(o->reg.value)] = code_target(t, r) - code_base(t);
         return;
     }
     if (o->type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !o->imm.is_relative ||
-        t->ins.raw.imm[0].size < (t->legacy == 16 ? 16u : 32u))
+        t->ins.raw.imm[0].size < 16)
         return;
     if (chance(r, 15)) return;
     int32_t d = (int32_t)(code_target(t, r) - (t->code_at + t->lead + t->ins.length));
     memcpy(main_bytes(t) + t->ins.raw.imm[0].offset, &d, t->ins.raw.imm[0].size / 8);
 }
 
-static bool is_segment(const ZydisDecodedOperand *o)
+/* A stack of 16 bits leaves the upper half alone. */
+static void put_stack_pointer(struct trial *t, struct rng *r, unsigned reg, uint64_t sp, unsigned attr)
 {
-    return o->type == ZYDIS_OPERAND_TYPE_REGISTER &&
-           ZydisRegisterGetClass(o->reg.value) == ZYDIS_REGCLASS_SEGMENT;
-}
-
-/* near the limit, at both ends of 64 KiB, or as it was; a linear address */
-static uint64_t stack_segmented(const struct trial *t, struct rng *r, uint64_t rsp)
-{
-    unsigned kind = (unsigned)below(r, 100);
-
-    if (kind < 20) return STACK_AT + ldt[t->before.sel[2] >> 3].limit - 20 + below(r, 44);
-    if (kind < 30) return STACK_AT + below(r, 40);
-    if (kind < 40) return STACK_AT + 0x10000 - below(r, 40);
-    return rsp;
+    if (!(attr & 0x4000) && chance(r, 6)) sp = below(r, 12);
+    if (!(attr & 0x4000)) sp = (uint16_t)sp | (chance(r, 50) ? rnd(r) & 0xffff0000 : 0);
+    t->before.gpr[reg] = (uint32_t)sp;
 }
 
 static void stack(struct trial *t, struct rng *r)
 {
-    static const uint16_t sels[] = {SEL_CODE64, SEL_CODE32, SEL_CODE64, SEL_DATA, 0x10, 0};
+    struct seg_view ss = seg_view(t->before.sel[2], 0);
     uint64_t rsp = STACK_AT + PAGE, frame[2];
     unsigned kind = (unsigned)below(r, 100), width = t->ins.operand_width / 8;
 
     if (kind < 75) rsp += (below(r, PAGE) - PAGE / 2) & ~7ull;
     else if (kind < 85) rsp += below(r, PAGE) - PAGE / 2;
     else if (kind < 95) rsp = STACK_AT + (chance(r, 50) ? 0 : 2 * PAGE) + below(r, 32) - 16;
-    else rsp = aim(r, t->legacy, 8, false);
+    else rsp = aim(r, t->mode32, 8, false);
     /* Intel writes two bytes of a pushed selector, AMD the whole slot */
     if (t->ins.mnemonic == ZYDIS_MNEMONIC_PUSH && is_segment(&t->ops[0]))
         rsp = STACK_AT + PAGE + 8 * below(r, 64);
-    if (t->segmented && base_of(t, 2)) rsp = stack_segmented(t, r, rsp);
-    t->before.gpr[RSP] = rsp - base_of(t, 2);
-    if (chance(r, 60))
-        t->before.gpr[RBP] = STACK_AT + PAGE + (below(r, 512) & ~7ull) - base_of(t, 2);
-    if (base_of(t, 2) && chance(r, 15)) t->before.gpr[RBP] = stack_segmented(t, r, rsp) - STACK_AT;
-    if (base_of(t, 2) && chance(r, 40)) { /* what a 16-bit stack pointer has above it */
-        t->before.gpr[RSP] |= ldt[t->before.sel[2] >> 3].bits & LDT_BIG ? 0 : rnd(r) << 16;
-        t->before.gpr[RBP] |= ldt[t->before.sel[2] >> 3].bits & LDT_BIG ? 0 : rnd(r) << 16;
-    }
+    if (t->mode32 && ss.base && kind >= 85 && chance(r, 60))
+        rsp = ss.base + ss.limit + 1 - below(r, 40) + (chance(r, 50) ? 0 : 16);
+    t->before.gpr[RSP] = rsp;
+    if (t->mode32) put_stack_pointer(t, r, RSP, rsp - ss.base, ss.attr);
+    if (t->mode32 && chance(r, 60)) put_stack_pointer(t, r, RBP, STACK_AT + PAGE + below(r, 512) - ss.base, ss.attr);
+    else if (chance(r, 60)) t->before.gpr[RBP] = STACK_AT + PAGE + (below(r, 512) & ~7ull);
+    if (t->ins.mnemonic == ZYDIS_MNEMONIC_POP && is_segment(&t->ops[0]))
+        poke(t, rsp, &(uint64_t){selector(r)}, width == 8 ? 8 : 4);
     if (t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_NONE &&
-        t->ins.meta.category != ZYDIS_CATEGORY_RET &&
-        !(t->segmented && t->ins.mnemonic == ZYDIS_MNEMONIC_POP && is_segment(&t->ops[0])))
+        t->ins.meta.category != ZYDIS_CATEGORY_RET)
         return;
     /* a return address, perhaps a far or interrupt frame, of the operand's size */
-    if (width != 2 && width != 4 && width != 8) width = t->legacy ? 4 : 8;
-    uint64_t v[5] = {code_target(t, r), sels[below(r, 6)], t->before.flags ^ (rnd(r) & 0x41),
+    if (width != 2 && width != 4 && width != 8) width = t->mode32 ? 4 : 8;
+    bool far = t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
+    uint16_t sel = far || !t->mode32 ? code_selector(t, r) : t->before.sel[1];
+    uint64_t v[5] = {code_target(t, r) - seg_view(sel, 0).base, sel, t->before.flags ^ (rnd(r) & 0x41),
                      rsp + 64, SEL_DATA};
-    if (t->segmented) {
-        v[1] = far_target(t, r, &v[0]);
-        v[4] = chance(r, 50) ? t->before.sel[2] : selector_any(r);
-        if (t->ins.meta.branch_type != ZYDIS_BRANCH_TYPE_FAR &&
-            t->ins.meta.category == ZYDIS_CATEGORY_RET && t->ins.mnemonic == ZYDIS_MNEMONIC_RET &&
-            chance(r, 50))
-            v[0] = code_target(t, r) - base_of(t, 1);
-    }
-    if (t->ins.mnemonic == ZYDIS_MNEMONIC_POP && t->segmented) v[0] = selector_any(r);
     uint8_t image[40];
     for (unsigned i = 0; i < 5; i++) memcpy(image + i * width, &v[i], width);
     memcpy(frame, image, 16);
@@ -496,17 +471,17 @@ static void stack(struct trial *t, struct rng *r)
 /* ---- flag setters ------------------------------------------------------------------------------------------ */
 
 /* ADD SUB CMP ADC SBB of two free registers, INC DEC NEG of one: all flags defined. */
-static unsigned setter(uint8_t *out, struct rng *r, uint32_t used, unsigned legacy)
+static unsigned setter(uint8_t *out, struct rng *r, uint32_t used, bool mode32)
 {
     static const uint8_t two[] = {0x00, 0x28, 0x38, 0x10, 0x18};
-    unsigned room = legacy ? 8 : 16, d = (unsigned)below(r, room), s = (unsigned)below(r, room),
+    unsigned room = mode32 ? 8 : 16, d = (unsigned)below(r, room), s = (unsigned)below(r, room),
              n = 0;
     bool word = chance(r, 70), one = chance(r, 40);
 
     for (unsigned i = 0; i < room && used >> d & 1; i++) d = (d + 1) % room;
-    if (used >> d & 1 || (legacy && !word)) return 0;
+    if (used >> d & 1 || (mode32 && !word)) return 0;
     if (chance(r, 15)) out[n++] = 0x66;
-    if (!legacy) out[n++] = (uint8_t)(0x40 | below(r, 2) << 3 | (one ? 0 : s >> 3 << 2) | d >> 3);
+    if (!mode32) out[n++] = (uint8_t)(0x40 | below(r, 2) << 3 | (one ? 0 : s >> 3 << 2) | d >> 3);
     if (one) {
         unsigned which = (unsigned)below(r, 3);
         out[n++] = (uint8_t)((which == 2 ? 0xf6 : 0xfe) | word);
@@ -520,13 +495,31 @@ static unsigned setter(uint8_t *out, struct rng *r, uint32_t used, unsigned lega
 
 /* ---- the whole ---------------------------------------------------------------------------------------------- */
 
-static void state_make(struct state *s, struct rng *r, unsigned legacy)
+/* 16-bit code always has the LDT's segments, 32-bit code mostly. */
+static void segments_make(struct state *s, struct rng *r, unsigned bits)
 {
+    static const uint8_t data[] = {L_DATA, L_DATA + 1, L_DATA, L_READ_ONLY, L_DOWN32, L_DOWN16, L_DOWN_READ_ONLY, L_CODE16,
+                                   L_CODE32, L_STACK16, L_STACK_DOWN, 0};
+    static const uint8_t stacks[] = {L_STACK16, L_STACK16, L_STACK32, L_STACK32, L_STACK_DOWN, L_DATA, 0};
+
+    if (!ldt_ready || (bits == 32 && chance(r, 35))) return;
+    for (unsigned i = 0; i < 6; i++) {
+        unsigned which = data[below(r, sizeof data)];
+        if (i == 1) which = (bits == 16 ? (unsigned)L_CODE16 : (unsigned)L_CODE32) + chance(r, 20);
+        if (i == 2) which = stacks[below(r, sizeof stacks)];
+        s->sel[i] = which ? SEL_LDT(which) : i == 2 || chance(r, 60) ? SEL_DATA : 0;
+    }
+}
+
+static void state_make(struct state *s, struct rng *r, unsigned size)
+{
+    bool mode32 = size != 64;
+
     static const uint32_t bits[] = {F_CF, F_PF, F_AF, F_ZF, F_SF, F_OF};
 
     memset(s, 0, sizeof *s);
-    for (unsigned i = 0; i < 16; i++) s->gpr[i] = legacy ? (uint32_t)value(r) : value(r);
-    for (unsigned i = 8; legacy && i < 16; i++) s->gpr[i] = 0;
+    for (unsigned i = 0; i < 16; i++) s->gpr[i] = mode32 ? (uint32_t)value(r) : value(r);
+    for (unsigned i = 8; mode32 && i < 16; i++) s->gpr[i] = 0;
     s->flags = 2 | F_IF;
     for (unsigned i = 0; i < 6; i++) s->flags |= chance(r, 50) ? bits[i] : 0;
     if (chance(r, 20)) s->flags |= F_DF;
@@ -537,9 +530,11 @@ static void state_make(struct state *s, struct rng *r, unsigned legacy)
     }
     s->mxcsr = 0x1f80 | (uint32_t)(rnd(r) & 0xe07f & ~0x40u);
     s->sel[0] = s->sel[2] = s->sel[3] = SEL_DATA;
-    s->sel[1] = legacy ? SEL_CODE32 : SEL_CODE64;
+    s->sel[1] = mode32 ? SEL_CODE32 : SEL_CODE64;
     s->fs_base = host_fs_base;
-    s->gs_base = legacy ? 0 : GS_BASE_AT;
+    s->gs_base = mode32 ? 0 : GS_BASE_AT;
+    if (mode32) segments_make(s, r, size);
+    if (mode32 && s->sel[4]) s->fs_base = 0;
 }
 
 /* Where the code lies: often with the instruction across a page's end, seldom at the edge of a hole. */
@@ -554,8 +549,10 @@ static void place(struct trial *t, struct rng *r)
     else if (kind < 95 || ud1 || !t->decoded)
         t->code_at = CODE_AT + PAGE - t->lead - (uint32_t)below(r, main_n + 1);
     else t->code_at = CODE_END - t->lead - (uint32_t)below(r, main_n + 1);
-    /* beyond CS's limit it is the kernel's IRET that faults */
-    if (t->segmented && t->code_at == CODE_END) t->code_at--;
+    struct seg_view cs = seg_view(t->before.sel[1], 0);
+    uint32_t end = (uint32_t)cs.base + cs.limit + 1;
+    if (t->decoded && end > CODE_AT + 300 && end < CODE_END && chance(r, 15))
+        t->code_at = end - t->lead - (uint32_t)below(r, main_n + 1);
 }
 
 /* Undefined encodings in which processors differ: 15 bytes and no end in sight (#GP or #UD first?), LOCK
@@ -581,25 +578,25 @@ bool trial_make(struct trial *t, const struct form_list *list, int only, uint64_
     rr.s = rnd(r); /* neighbours are streams of their own */
     f = &list->form[list->first[mn] + below(r, list->first[mn + 1] - list->first[mn])];
     memset(t, 0, sizeof *t);
-    t->legacy = f->legacy;
-    state_make(&t->before, r, t->legacy);
-    t->segmented = t->legacy == 16 || (t->legacy && segments_ready && chance(r, 60));
-    if (t->segmented) segments_choose(&t->before, r, t->legacy);
+    t->bits = f->bits;
+    t->mode32 = f->bits != 64;
+    state_make(&t->before, r, t->bits);
     t->n = encode(f, r, b);
-    t->decoded = forms_decode(t->legacy, b, 15, &t->ins, t->ops);
-    if (t->decoded && (!forms_row(t->ins.mnemonic) || skip_reason(&t->ins, t->ops, t->legacy)))
+    t->decoded = forms_decode(t->bits, b, 15, &t->ins, t->ops);
+    if (t->decoded && (!forms_row(t->ins.mnemonic) || skip_reason(&t->ins, t->ops, t->mode32)))
         return false;
     if (!t->decoded && (!chance(r, 30) || undecoded_skip(b))) return false;
     t->n = t->decoded ? t->ins.length : 15 + (unsigned)below(r, 2);
 
     uint32_t used = t->decoded ? registers_used(t) : 0xffff;
     for (unsigned i = chance(r, 50) ? 0 : 1 + (unsigned)below(r, 3); i > 0; i--)
-        t->lead += setter(t->code + t->lead, r, used, t->legacy);
+        t->lead += setter(t->code + t->lead, r, used, t->mode32);
     memcpy(t->code + t->lead, b, t->n);
     t->n += t->lead;
     place(t, r);
-    t->before.rip = t->code_at - base_of(t, 1);
-    t->before.gpr[RSP] = STACK_AT + PAGE - base_of(t, 2);
+    t->before.rip = t->code_at - code_base(t);
+    if (t->before.rip + t->lead > seg_view(t->before.sel[1], 0).limit) return false;
+    t->before.gpr[RSP] = STACK_AT + PAGE;
     if (!t->decoded) return true;
     stack(t, r);
     aim_fixed(t, r);
@@ -607,25 +604,29 @@ bool trial_make(struct trial *t, const struct form_list *list, int only, uint64_
         aim_branch(t, r);
     for (unsigned i = 0; i < t->ins.operand_count_visible; i++)
         if (t->ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY) aim_operand(t, r, &t->ops[i]);
-    if (t->segmented && (takes_selector(t->ins.mnemonic) || loads_segment(t)) &&
-        t->ops[t->ins.operand_count_visible - 1].type == ZYDIS_OPERAND_TYPE_REGISTER) {
-        unsigned from = number_of(t->ops[t->ins.operand_count_visible - 1].reg.value);
-        if (from < 16 && from != RSP) t->before.gpr[from] = selector_any(r) | rnd(r) << 16;
-    }
     if (t->ins.mnemonic == ZYDIS_MNEMONIC_DIV || t->ins.mnemonic == ZYDIS_MNEMONIC_IDIV)
         fix_division(t, r);
     /* whether 16 unaligned bytes are an #AC is open */
     if (t->ins.operand_count_visible && (t->ops[0].size > 64 || t->ops[1].size > 64))
         t->before.flags &= ~(uint64_t)F_AC;
-    if (t->legacy)
+    if (t->mode32)
         for (unsigned i = 0; i < 8; i++) t->before.gpr[i] = (uint32_t)t->before.gpr[i];
-    if (!forms_decode(t->legacy, t->code + t->lead, 15, &t->ins, t->ops)) return false;
+    if (!forms_decode(t->bits, t->code + t->lead, 15, &t->ins, t->ops)) return false;
     if (t->ops[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && t->ops[0].imm.is_relative &&
-        into_itself(t, t->code_at + t->n + t->ops[0].imm.value.u))
+        into_itself(t, narrow(t->before.rip + t->n + t->ops[0].imm.value.u,
+                              t->mode32 ? t->ins.operand_width : 64) + code_base(t)))
         return false;
+    if (takes_selector(t) && t->ops[1].type == ZYDIS_OPERAND_TYPE_REGISTER && number_of(t->ops[1].reg.value) < 16 &&
+        chance(r, 80)) {
+        uint64_t *g = &t->before.gpr[number_of(t->ops[1].reg.value)];
+        *g = (*g & ~0xffffull) | selector(r);
+    }
     /* AMD asks for the port's permission even when nothing is repeated */
     if (t->ins.meta.category == ZYDIS_CATEGORY_IOSTRINGOP &&
         narrow(t->before.gpr[RCX], t->ins.address_width) == 0)
         t->before.gpr[RCX] = 1;
-    return !skip_reason(&t->ins, t->ops, t->legacy);
+    /* whether bytes that the mask leaves out must lie within the segment is open */
+    if (t->ins.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU && t->before.sel[3] != SEL_DATA && t->mode32) return false;
+    if (host_is_amd() && measured_on_intel(t)) return false;
+    return !skip_reason(&t->ins, t->ops, t->mode32);
 }

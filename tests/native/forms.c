@@ -68,7 +68,7 @@ static bool loads_far_pointer(const ZydisDecodedInstruction *ins)
 }
 
 const char *skip_reason(const ZydisDecodedInstruction *ins, const ZydisDecodedOperand *ops,
-                        unsigned legacy)
+                        bool mode32)
 {
     ZydisMnemonic mn = ins->mnemonic;
 
@@ -80,9 +80,9 @@ const char *skip_reason(const ZydisDecodedInstruction *ins, const ZydisDecodedOp
             return "MMX registers are a gap";
     if (mn == ZYDIS_MNEMONIC_CMPSD && ops[0].type == ZYDIS_OPERAND_TYPE_REGISTER)
         return "the SSE2 one is a gap";
-    if (!legacy && near_branch(ins) && has_prefix(ins, 0x66))
+    if (!mode32 && near_branch(ins) && has_prefix(ins, 0x66))
         return "AMD: 66h cuts a near branch to 16 bits";
-    if (!legacy && loads_far_pointer(ins) && (ins->attributes & ZYDIS_ATTRIB_HAS_REX) &&
+    if (!mode32 && loads_far_pointer(ins) && (ins->attributes & ZYDIS_ATTRIB_HAS_REX) &&
         ins->raw.rex.W)
         return "AMD: no 64-bit offsets in far pointers";
     if ((mn == ZYDIS_MNEMONIC_LOOPE || mn == ZYDIS_MNEMONIC_LOOPNE) &&
@@ -95,15 +95,14 @@ const char *skip_reason(const ZydisDecodedInstruction *ins, const ZydisDecodedOp
          mn == ZYDIS_MNEMONIC_PREFETCHWT1) &&
         ins->raw.modrm.mod == 3)
         return "reserved encoding";
-    if (mn == ZYDIS_MNEMONIC_MASKMOVDQU && (legacy || (ins->attributes & ZYDIS_ATTRIB_HAS_SEGMENT)))
+    if (mn == ZYDIS_MNEMONIC_MASKMOVDQU && (ins->attributes & ZYDIS_ATTRIB_HAS_SEGMENT))
         return "whether bytes that the mask leaves out fault is open";
     if (mn == ZYDIS_MNEMONIC_XCHG && ops[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
         ops[0].reg.value == ZYDIS_REGISTER_BX && ops[1].reg.value == ZYDIS_REGISTER_BX)
         return "ends a case on Ringside";
     if (mn == ZYDIS_MNEMONIC_NOP && ins->opcode == 0x0d)
         return "AMD: PREFETCH of a register is #UD";
-    if (legacy && ins->address_width == 16 &&
-        (mn == ZYDIS_MNEMONIC_FXSAVE || mn == ZYDIS_MNEMONIC_FXRSTOR))
+    if (mode32 && ins->address_width == 16 && (mn == ZYDIS_MNEMONIC_FXSAVE || mn == ZYDIS_MNEMONIC_FXRSTOR))
         return "whether the area goes round at 64 KiB is open";
     if (mn == ZYDIS_MNEMONIC_PAUSE && (ins->attributes & ZYDIS_ATTRIB_HAS_REX) && ins->raw.rex.B)
         return "Intel: PAUSE, AMD: XCHG with R8";
@@ -196,6 +195,30 @@ uint32_t flags_undefined(const struct trial *t, unsigned vector)
     }
 }
 
+const char *measured_on_intel(const struct trial *t)
+{
+    static const uint8_t moving[] = {RBX, RSP, RBP, RSI, RDI};
+
+    if (!t->mode32 || t->before.sel[1] == SEL_CODE32) return NULL;
+    if (t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return "the stack of a far CALL or RET that enters 64-bit code";
+    switch ((int)t->ins.mnemonic) {
+    case ZYDIS_MNEMONIC_CLFLUSH:
+    case ZYDIS_MNEMONIC_CLFLUSHOPT:
+    case ZYDIS_MNEMONIC_CLWB: return "flushing an execute-only segment";
+    default: break;
+    }
+    for (unsigned i = 0; i < t->ins.operand_count_visible; i++) {
+        const ZydisDecodedOperand *o = &t->ops[i];
+        if (o->type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
+        if (o->size > 64 && o->mem.segment == ZYDIS_REGISTER_SS) return "#GP or #SS for a misaligned operand of the stack";
+        unsigned seg = (unsigned)(o->mem.segment - ZYDIS_REGISTER_ES) % 6;
+        if ((uint32_t)(t->mem_at - seg_view(t->before.sel[seg], 0).base) > 0xffff0000u) return "the way round 4 GiB";
+    }
+    for (unsigned i = 0; i < sizeof moving; i++)
+        if ((uint32_t)t->before.gpr[moving[i]] > 0xffff0000u) return "the way round 4 GiB";
+    return NULL;
+}
+
 const char *result_undefined(const struct trial *t)
 {
     ZydisMnemonic mn = t->ins.mnemonic;
@@ -213,7 +236,7 @@ uint64_t register_undefined(const struct trial *t, unsigned reg, unsigned vector
     /* Intel clears, AMD leaves the upper halves when 67h finds ECX = 0 */
     if ((t->ins.attributes &
          (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) &&
-        !t->legacy && t->ins.address_width == 32 && (uint32_t)t->before.gpr[RCX] == 0 &&
+        !t->mode32 && t->ins.address_width == 32 && (uint32_t)t->before.gpr[RCX] == 0 &&
         (reg == RCX || reg == RSI || reg == RDI))
         return ~0xffffffffull;
     if (mn == ZYDIS_MNEMONIC_LAR && ZydisRegisterGetId(t->ops[0].reg.value) == (ZyanI8)reg)
@@ -281,18 +304,18 @@ void masks_print(void)
 
 /* ---- decoding the maps ------------------------------------------------------------------------------------ */
 
-bool forms_decode(unsigned legacy, const uint8_t *bytes, size_t n, ZydisDecodedInstruction *ins,
+bool forms_decode(unsigned bits, const uint8_t *bytes, size_t n, ZydisDecodedInstruction *ins,
                   ZydisDecodedOperand *ops)
 {
     ZydisDecoder z;
 
     (void)ZydisDecoderInit(&z,
-                           legacy == 16   ? ZYDIS_MACHINE_MODE_LONG_COMPAT_16
-                           : legacy == 32 ? ZYDIS_MACHINE_MODE_LONG_COMPAT_32
-                                          : ZYDIS_MACHINE_MODE_LONG_64,
-                           legacy == 16   ? ZYDIS_STACK_WIDTH_16
-                           : legacy == 32 ? ZYDIS_STACK_WIDTH_32
-                                          : ZYDIS_STACK_WIDTH_64);
+                           bits == 16   ? ZYDIS_MACHINE_MODE_LONG_COMPAT_16
+                           : bits == 32 ? ZYDIS_MACHINE_MODE_LONG_COMPAT_32
+                                        : ZYDIS_MACHINE_MODE_LONG_64,
+                           bits == 16   ? ZYDIS_STACK_WIDTH_16
+                           : bits == 32 ? ZYDIS_STACK_WIDTH_32
+                                        : ZYDIS_STACK_WIDTH_64);
     (void)ZydisDecoderEnableMode(&z, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
     (void)ZydisDecoderEnableMode(&z, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
     (void)ZydisDecoderEnableMode(&z, ZYDIS_DECODER_MODE_WBNOINVD, ZYAN_FALSE);
@@ -330,11 +353,11 @@ static void form_try(struct form_list *list, struct form f, unsigned *room)
     ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
     uint8_t b[15];
 
-    if (!forms_decode(f.legacy, b, form_bytes(&f, b), &ins, ops) || !has_row[ins.mnemonic]) return;
+    if (!forms_decode(f.bits, b, form_bytes(&f, b), &ins, ops) || !has_row[ins.mnemonic]) return;
     if (f.vex && ins.encoding != ZYDIS_INSTRUCTION_ENCODING_VEX) return;
     f.has_modrm = ins.attributes & ZYDIS_ATTRIB_HAS_MODRM;
     if (!f.has_modrm && f.modrm != 0) return;
-    if (skip_reason(&ins, ops, f.legacy)) return;
+    if (skip_reason(&ins, ops, f.bits != 64)) return;
     f.mnemonic = (uint16_t)ins.mnemonic;
     if (list->count == *room) {
         *room = *room ? 2 * *room : 4096;
@@ -351,7 +374,7 @@ static int by_mnemonic(const void *a, const void *b)
     return x->mnemonic - y->mnemonic;
 }
 
-void forms_find(struct form_list *list, unsigned legacy)
+void forms_find(struct form_list *list, unsigned bits)
 {
     static const uint8_t pp[4] = {0, 0x66, 0xf3, 0xf2};
     unsigned room = 0;
@@ -363,9 +386,9 @@ void forms_find(struct form_list *list, unsigned legacy)
                 for (unsigned i = 0; i < 4 * 2 * 16; i++) {
                     unsigned p = i & 3, w = i >> 2 & 1,
                              modrm = (i >> 3 & 7) << 3 | (i >> 6 ? 0xc0u : 0);
-                    if (legacy && w && !vex) continue;
+                    if (bits != 64 && w && !vex) continue;
                     form_try(list,
-                             (struct form){.legacy = (uint8_t)legacy,
+                             (struct form){.bits = (uint8_t)bits,
                                            .vex = (uint8_t)vex,
                                            .prefix = pp[p],
                                            .map = (uint8_t)map,

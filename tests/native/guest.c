@@ -14,9 +14,9 @@
 #define GDT_AT 0x2000u
 #define TSS_AT 0x3000u
 #define STUBS_AT 0x4000u
+#define LDT_AT 0x5000u
 #define STACK0_AT 0x6000u
 #define CLEAN_AT 0x7000u /* an FXSAVE image, and code that loads it */
-#define LDT_AT 0x8000u
 #define TABLES_AT 0x10000u
 #define PAGES_AT 0x100000u
 
@@ -121,11 +121,10 @@ static void descriptors(rs_machine *m)
     set(m, RS_REG_TR_BASE, KERNEL + TSS_AT);
     set(m, RS_REG_TR_BASE + 8, 0x67);
     set(m, RS_REG_TR_BASE + 16, 0x8b);
-    for (unsigned i = 0; i < LDT_ROWS; i++) put64(m, LDT_AT + 8 * i, ldt_word(i));
-    set(m, RS_REG_LDTR, segments_ready ? 0x50 : 0);
+    set(m, RS_REG_LDTR, 0x50);
     set(m, RS_REG_ES_BASE + 6, KERNEL + LDT_AT);
-    set(m, RS_REG_ES_LIMIT + 6, 8 * LDT_ROWS - 1);
-    set(m, RS_REG_ES_ATTR + 6, segments_ready ? 0x82 : 0x100); /* unusable */
+    set(m, RS_REG_ES_LIMIT + 6, sizeof ldt - 1);
+    set(m, RS_REG_ES_ATTR + 6, 0x82);
 }
 
 static void clean_x87(rs_machine *m)
@@ -151,7 +150,7 @@ struct guest *guest_make(unsigned engine)
     rs_config_init(&k);
     k.engine = engine;
     k.mem_bytes = 4u << 20;
-    k.cpu = "x86-64-v3,+pni,+ssse3,+sse4.1,+sse4.2,+clwb";
+    k.cpu = host_is_amd() ? "epyc-rome,+invpcid,+pni,+ssse3,+sse4.1,+sse4.2" : "x86-64-v3,+pni,+ssse3,+sse4.1,+sse4.2,+clwb";
     k.magic_break = true;
     if (rs_create(&k, &g->m, error, sizeof error) != RS_OK) {
         fprintf(stderr, "ringside: %s\n", error);
@@ -193,6 +192,8 @@ void guest_get(struct guest *g, uint32_t at, void *bytes, size_t n)
     must(g->m, rs_phys_read(g->m, phys_of(at), bytes, n));
 }
 
+void guest_ldt(struct guest *g) { put(g->m, LDT_AT, ldt, sizeof ldt); }
+
 unsigned guest_disassemble(struct guest *g, uint64_t at, char *out, size_t size)
 {
     return rs_disassemble(g->m, 0, at, false, out, size);
@@ -200,28 +201,14 @@ unsigned guest_disassemble(struct guest *g, uint64_t at, char *out, size_t size)
 
 /* ---- one case --------------------------------------------------------------------------------------------- */
 
-static void local_segment(rs_machine *m, unsigned i, uint16_t sel)
-{
-    const struct ldt_row *d = &ldt[sel >> 3];
-
-    set(m, RS_REG_ES + i, sel);
-    set(m, RS_REG_ES_BASE + i, d->base);
-    set(m, RS_REG_ES_LIMIT + i, d->bits & LDT_BY_PAGE ? d->limit << 12 | 0xfff : d->limit);
-    set(m, RS_REG_ES_ATTR + i, ldt_word(sel >> 3) >> 40 & 0xf0ff);
-}
-
 static void segment(rs_machine *m, unsigned i, uint16_t sel, uint64_t base)
 {
-    if (sel & 4) {
-        local_segment(m, i, sel);
-        return;
-    }
-    uint64_t attr = sel == SEL_CODE32 ? 0xc0fb : sel == SEL_CODE64 ? 0xa0fb : 0xc0f3;
+    struct seg_view v = seg_view(sel, base);
 
     set(m, RS_REG_ES + i, sel);
-    set(m, RS_REG_ES_BASE + i, base);
-    set(m, RS_REG_ES_LIMIT + i, sel ? 0xffffffff : 0);
-    set(m, RS_REG_ES_ATTR + i, sel ? attr : 0x100);
+    set(m, RS_REG_ES_BASE + i, v.base);
+    set(m, RS_REG_ES_LIMIT + i, v.limit);
+    set(m, RS_REG_ES_ATTR + i, v.attr);
 }
 
 static struct rs_stop_info run(struct guest *g)

@@ -8,6 +8,7 @@
  */
 #include "native.h"
 
+#include <cpuid.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct page pages[PAGES] = {
     {DATA_AT + 5 * PAGE, false, false, NULL},
     {STACK_AT, true, false, NULL},
     {STACK_AT + PAGE, true, false, NULL},
-    {STACK_AT + 0xf000, true, false, NULL},
+    {STACK_AT + 0xf000, true, false, NULL}, /* where a 16-bit stack pointer comes round */
     {LOW_AT, true, false, NULL},
     {LOW_AT + PAGE, true, false, NULL},
 };
@@ -66,8 +67,8 @@ static const int greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG
                                 REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
                                 REG_R12, REG_R13, REG_R14, REG_R15};
 
-__attribute__((no_sanitize("address", "undefined", "thread"), no_stack_protector)) static void
-on_enter(int sig, siginfo_t *info, void *context)
+/* FS last: the compiler's own code may want it */
+__attribute__((no_sanitize("address", "undefined", "thread"), no_stack_protector)) static void on_enter(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *u = context;
     greg_t *g = u->uc_mcontext.gregs;
@@ -82,8 +83,7 @@ on_enter(int sig, siginfo_t *info, void *context)
     g[REG_CSGSFS] = (greg_t)((uint64_t)s->sel[1] | (uint64_t)s->sel[2] << 48);
     put_fp(u->uc_mcontext.fpregs, s);
     sigemptyset(&u->uc_sigmask);
-    if (now->segmented)
-        __asm__ volatile("movl %0, %%fs" ::"r"((unsigned)s->sel[4])); /* last: C wants FS */
+    if (s->sel[4]) __asm__ volatile("movl %0, %%fs" ::"r"((unsigned)s->sel[4]));
 }
 
 /* ---- and back -------------------------------------------------------------------------------------------- */
@@ -128,8 +128,8 @@ on_fault(int sig, siginfo_t *info, void *context)
     __asm__ volatile("movw %%ds, %0" : "=r"(segments.sel[3]));
     __asm__ volatile("movw %%fs, %0" : "=r"(segments.sel[4]));
     __asm__ volatile("movw %%gs, %0" : "=r"(segments.sel[5]));
-    __asm__ volatile("movl %0, %%fs" ::"r"(0));
     __asm__ volatile("movl %0, %%gs" ::"r"(0));
+    __asm__ volatile("movl %0, %%fs" ::"r"(0));
     __asm__ volatile("wrfsbase %0" ::"r"(host_fs_base));
     on_end(context);
 }
@@ -140,10 +140,9 @@ void host_run(const struct trial *t, struct outcome *out)
     result = out;
     memset(out, 0, sizeof *out);
     memset(&segments, 0, sizeof segments);
-    __asm__ volatile("movl %0, %%ds; movl %1, %%es; movl %2, %%gs; wrgsbase %3" ::"r"(
-                         (unsigned)t->before.sel[3]),
-                     "r"((unsigned)t->before.sel[0]), "r"(0), "r"(t->before.gs_base));
-    if (t->segmented) __asm__ volatile("movl %0, %%gs" ::"r"((unsigned)t->before.sel[5]));
+    __asm__ volatile("movl %0, %%ds; movl %1, %%es; movl %2, %%gs" ::"r"((unsigned)t->before.sel[3]),
+                     "r"((unsigned)t->before.sel[0]), "r"((unsigned)t->before.sel[5]));
+    if (t->before.sel[5] < 4) __asm__ volatile("wrgsbase %0" ::"r"(t->before.gs_base));
     if (raise(SIGUSR1)) die("raise");
 }
 
@@ -199,6 +198,13 @@ bool host_maps(uint64_t address)
     return !(address >= CODE_AT - 0x100000 && address < STACK_AT + 0x100000) && address >= 0x10000;
 }
 
+bool host_is_amd(void)
+{
+    unsigned a, b = 0, c, d;
+
+    return __get_cpuid(0, &a, &b, &c, &d) && (b == signature_AMD_ebx || b == 0x6f677948 /* Hygon */);
+}
+
 void host_setup(void)
 {
     static const int ends[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
@@ -208,7 +214,6 @@ void host_setup(void)
 
     map_pages();
     read_maps();
-    segments_host();
     __asm__ volatile("rdfsbase %0" : "=r"(host_fs_base));
     if (sigaltstack(&alt, NULL)) die("sigaltstack");
     memset(&a, 0, sizeof a);

@@ -20,7 +20,7 @@
 #define CODE_AT 0x10000000u /* two pages, then nothing */
 #define CODE_END 0x10002000u
 #define DATA_AT 0x10010000u  /* rw rw -- ro rw ro */
-#define STACK_AT 0x10020000u /* rw rw, and rw at the end of its 64 KiB */
+#define STACK_AT 0x10020000u /* rw rw */
 #define LOW_AT 0x8000u       /* rw rw: for 16-bit addresses, where the host allows it */
 #define GS_BASE_AT (DATA_AT + 0x40)
 
@@ -67,56 +67,35 @@ struct outcome {
     char text[160];
 };
 
-/* ---- segments (segments.c) ---------------------------------------------------------------------------- */
+/* ---- segments --------------------------------------------------------------------------------------- */
 
 enum {
-    LDT_CODE16 = 1,
-    LDT_CODE32,
-    LDT_CODE16_BLIND,
-    LDT_CODE32_BLIND,
-    LDT_CODE32_SHORT,
-    LDT_UP,
-    LDT_UP16,
-    LDT_DOWN,
-    LDT_DOWN16,
-    LDT_READ_ONLY,
-    LDT_PAGES,
-    LDT_ABSENT,
-    LDT_ROUND,
-    LDT_ROUND_TOP,
-    LDT_STACK16,
-    LDT_STACK16_SHORT,
-    LDT_STACK32,
-    LDT_STACK16_DOWN,
-    LDT_STACK32_DOWN,
-    LDT_ROWS
+    L_CODE16 = 1, L_CODE16_X, L_CODE32, L_CODE32_X, L_DATA, L_READ_ONLY = 7, L_DOWN32, L_DOWN16, L_DOWN_READ_ONLY,
+    L_ABSENT, L_ABSENT_CODE, L_STACK16, L_STACK32, L_STACK_DOWN, LDT_USED
 };
-#define LDT_CODE 1u
-#define LDT_BIG 2u
-#define LDT_LOCKED 4u /* data: read-only; code: execute-only */
-#define LDT_GROWS_DOWN 8u
-#define LDT_BY_PAGE 16u
-#define LDT_NOT_PRESENT 32u
-#define LDT_SEL(row) ((uint16_t)((row) << 3 | 7))
-struct ldt_row {
-    uint32_t base, limit;
-    unsigned bits;
+#define SEL_LDT(i) ((uint16_t)((i) << 3 | 7))
+
+/** The table in use: made from seed and number, the same for the host and the guest. */
+extern uint64_t ldt[LDT_USED];
+void ldt_make(uint64_t seed, uint64_t number);
+/** Give the host's process the table; false: it may not have one. */
+bool ldt_install(void);
+extern bool ldt_ready; /* else flat 32- and 64-bit code alone is compared */
+
+/** What a segment register holds after it was loaded with this selector; a flat one's base is given. */
+struct seg_view {
+    uint64_t base;
+    uint32_t limit;
+    uint16_t attr;
 };
-extern const struct ldt_row ldt[LDT_ROWS];
-extern bool segments_ready; /* the host has taken the table */
-uint64_t ldt_word(unsigned row);
-void segments_host(void);
-uint32_t selector_base(uint16_t selector);
-struct rng;
-void segments_choose(struct state *s, struct rng *r, unsigned bits);
-uint16_t selector_any(struct rng *r);
+struct seg_view seg_view(uint16_t sel, uint64_t flat_base);
 
 /* ---- forms ------------------------------------------------------------------------------------------ */
 
 /* One way to encode one mnemonic. */
 struct form {
     uint16_t mnemonic;
-    uint8_t legacy; /* 0, or the code segment's default size: 32 or 16 */
+    uint8_t bits;   /* 64, 32, 16: of the code segment */
     uint8_t vex;    /* C4 encoding */
     uint8_t prefix; /* mandatory, 0 for none */
     uint8_t map;    /* 0 = one byte, 1 = 0F, 2 = 0F 38, 3 = 0F 3A */
@@ -133,8 +112,8 @@ struct form_list {
     unsigned mnemonics;
 };
 /** Every encoding of every row of arch/ops.def that can be tried, by decoding them all. */
-void forms_find(struct form_list *list, unsigned legacy);
-bool forms_decode(unsigned legacy, const uint8_t *bytes, size_t n, ZydisDecodedInstruction *ins,
+void forms_find(struct form_list *list, unsigned bits);
+bool forms_decode(unsigned bits, const uint8_t *bytes, size_t n, ZydisDecodedInstruction *ins,
                   ZydisDecodedOperand *ops);
 /** Is there a row of this mnemonic? */
 bool forms_row(ZydisMnemonic mn);
@@ -159,8 +138,8 @@ struct poke {
     uint8_t n, bytes[16];
 };
 struct trial {
-    uint8_t legacy;   /* as in struct form */
-    bool segmented;   /* some segment is not flat */
+    unsigned bits;    /* of the code segment */
+    bool mode32;      /* 32 or 16 of them */
     bool decoded;     /* else the bytes are undefined to Zydis */
     uint32_t code_at; /* of the flag setters; the instruction itself follows */
     uint8_t code[64];
@@ -180,7 +159,7 @@ bool trial_make(struct trial *t, const struct form_list *list, int only, uint64_
 
 /** Why a decoded instruction is not run at all, or NULL. */
 const char *skip_reason(const ZydisDecodedInstruction *ins, const ZydisDecodedOperand *ops,
-                        unsigned legacy);
+                        bool mode32);
 /** RFLAGS bits that the manual leaves undefined after this instruction, which ended by `vector`. */
 uint32_t flags_undefined(const struct trial *t, unsigned vector);
 /** Bits of a general register, likewise. */
@@ -191,6 +170,8 @@ bool byte_undefined(const struct trial *t, uint64_t at);
 bool faults_open(const ZydisDecodedInstruction *ins);
 /** Is the RIP of the exception open? */
 bool rip_undefined(ZydisMnemonic mn);
+/** Why a case with the LDT's segments is not run on an AMD host, or NULL: what was measured on Intel alone. */
+const char *measured_on_intel(const struct trial *t);
 /** Why the result itself is undefined, or NULL. */
 const char *result_undefined(const struct trial *t);
 /** The tables above, printed. */
@@ -199,6 +180,8 @@ void masks_print(void);
 /* ---- the two ways ------------------------------------------------------------------------------------ */
 
 void host_setup(void);
+/** The guest is a processor of the same maker. */
+bool host_is_amd(void);
 /** Is something of the harness itself mapped there? Then a stray access would not fault. */
 bool host_maps(uint64_t address);
 void host_run(const struct trial *t, struct outcome *out);
@@ -208,6 +191,8 @@ struct guest;
 struct guest *guest_make(unsigned engine);
 void guest_free(struct guest *g);
 void guest_put(struct guest *g, uint32_t at, const void *bytes, size_t n);
+/** Take the table of segs.c. */
+void guest_ldt(struct guest *g);
 void guest_get(struct guest *g, uint32_t at, void *bytes, size_t n);
 void guest_run(struct guest *g, const struct trial *t, struct outcome *out);
 unsigned guest_disassemble(struct guest *g, uint64_t at, char *out, size_t size);

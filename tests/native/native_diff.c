@@ -4,6 +4,8 @@
  *
  *   native_diff [--seed N] [--cases N] [--form NAME] [--from N] [--bits 64|32|16] [--list] [--masks]
  *
+ * 32- and 16-bit code runs flat and with segments of a local descriptor table: any base, limit, type and size.
+ * The guest is a model of the host's maker.
  * --form takes one mnemonic; --list prints how many cases each form had; --masks what is left out of
  * the comparison and why. Case N of a seed is the same case everywhere. Exit status 1 on a difference,
  * 77 where the host cannot do it.
@@ -66,12 +68,12 @@ static void compare_registers(const struct trial *t, const struct outcome *h,
                               const struct outcome *g, struct verdict *v)
 {
     static const char *const sels[] = {"es", "cs", "ss", "ds", "fs", "gs"};
-    unsigned legacy = h->s.sel[1] == SEL_CODE32 || t->legacy;
-    uint64_t mask = legacy ? 0xffffffff : ~0ull;
+    bool mode32 = h->s.sel[1] != SEL_CODE64 || t->mode32;
+    uint64_t mask = mode32 ? 0xffffffff : ~0ull;
     uint32_t flags = 0x3f7fd5u & ~(t->decoded ? flags_undefined(t, h->vector) : 0);
     bool loose = t->decoded && result_undefined(t);
 
-    for (unsigned i = 0; i < (legacy ? 8u : 16u); i++) {
+    for (unsigned i = 0; i < (mode32 ? 8u : 16u); i++) {
         if (loose && t->ops[0].type == ZYDIS_OPERAND_TYPE_REGISTER) break;
         uint64_t m = mask & ~(t->decoded ? register_undefined(t, i, h->vector) : 0);
         if ((h->s.gpr[i] ^ g->s.gpr[i]) & m) say(v, rs_reg_name(i), h->s.gpr[i], g->s.gpr[i]);
@@ -82,12 +84,12 @@ static void compare_registers(const struct trial *t, const struct outcome *h,
     for (unsigned i = 0; i < 6; i++) /* the way out of Linux clears null selectors: SDM 2A "IRET" */
         if (h->s.sel[i] != g->s.sel[i] && (h->s.sel[i] || g->s.sel[i] > 3))
             say(v, sels[i], h->s.sel[i], g->s.sel[i]);
-    if (!has_sel_change(t) && h->s.sel[1] == SEL_CODE64 && !t->legacy) {
+    if (!has_sel_change(t) && h->s.sel[1] == SEL_CODE64 && !t->mode32) {
         if (h->s.fs_base != g->s.fs_base) say(v, "fs_base", h->s.fs_base, g->s.fs_base);
         if (h->s.gs_base != g->s.gs_base) say(v, "gs_base", h->s.gs_base, g->s.gs_base);
     }
     if (h->s.mxcsr != g->s.mxcsr) say(v, "mxcsr", h->s.mxcsr, g->s.mxcsr);
-    for (unsigned i = 0; i < (legacy ? 8u : 16u); i++) {
+    for (unsigned i = 0; i < (mode32 ? 8u : 16u); i++) {
         uint64_t a[2], b[2];
         memcpy(a, h->s.xmm[i], 16);
         memcpy(b, g->s.xmm[i], 16);
@@ -98,6 +100,11 @@ static void compare_registers(const struct trial *t, const struct outcome *h,
     }
 }
 
+static bool returns_from_interrupt(ZydisMnemonic mn)
+{
+    return mn == ZYDIS_MNEMONIC_IRET || mn == ZYDIS_MNEMONIC_IRETD || mn == ZYDIS_MNEMONIC_IRETQ;
+}
+
 static void compare_fault(const struct trial *t, const struct outcome *h, const struct outcome *g,
                           struct verdict *v)
 {
@@ -106,6 +113,9 @@ static void compare_fault(const struct trial *t, const struct outcome *h, const 
     /* two bad operands: which comes first is open */
     if (t->decoded && faults_open(&t->ins) && h->vector != g->vector && h->vector != 3 &&
         g->vector != 3)
+        return;
+    /* IRET with a RIP beyond its segment and a bad SS: the manual asks for RIP first, Intel's processors for SS */
+    if (t->decoded && returns_from_interrupt(t->ins.mnemonic) && h->vector == 13 && g->vector == 13 && g->error == 0)
         return;
     if (h->vector != g->vector) say(v, "vector", h->vector, g->vector);
     if (h->vector != g->vector) return;
@@ -152,9 +162,9 @@ static void tell(struct guest *g, const struct trial *t, const struct outcome *h
     const struct state *s = &t->before;
     char text[128];
 
-    printf("seed %llu case %llu (--bits %d --from %llu --cases 1): host and the %s engine differ\n "
+    printf("seed %llu case %llu (--bits %u --from %llu --cases 1): host and the %s engine differ\n "
            "   ",
-           (unsigned long long)k->seed, (unsigned long long)number, t->legacy ? t->legacy : 64,
+           (unsigned long long)k->seed, (unsigned long long)number, t->bits,
            (unsigned long long)number, engine);
     for (unsigned i = 0; i < t->n; i++)
         printf("%02x%s", t->code[i], i + 1 == t->lead ? " | " : " ");
@@ -165,21 +175,17 @@ static void tell(struct guest *g, const struct trial *t, const struct outcome *h
         printf("      %x  %s\n", t->code_at + at, text);
     }
     printf("    before:");
-    for (unsigned i = 0; i < (t->legacy ? 8u : 16u); i++)
+    for (unsigned i = 0; i < (t->mode32 ? 8u : 16u); i++)
         printf("%s %s=%llx", i == 8 ? "\n           " : "", rs_reg_name(i),
                (unsigned long long)s->gpr[i]);
-    printf("\n           ");
-    for (unsigned i = 0; i < 6; i++)
-        printf(" %s=%x",
-               i == 0   ? "es"
-               : i == 1 ? "cs"
-               : i == 2 ? "ss"
-               : i == 3 ? "ds"
-               : i == 4 ? "fs"
-                        : "gs",
-               s->sel[i]);
     printf("\n            rflags=%llx mxcsr=%x mem_at=%llx\n", (unsigned long long)s->flags,
            s->mxcsr, (unsigned long long)t->mem_at);
+    for (unsigned i = 0; t->mode32 && i < 6; i++) {
+        struct seg_view w = seg_view(s->sel[i], 0);
+        printf("%s %s=%x:%llx+%x/%x", i == 0 ? "           " : "", rs_reg_name(RS_REG_ES + i), s->sel[i],
+               (unsigned long long)w.base, w.limit, w.attr);
+    }
+    if (t->mode32) puts("");
     printf("    host     vector %u error %llx cr2 %llx\n", h->vector, (unsigned long long)h->error,
            (unsigned long long)h->cr2);
     printf("    ringside vector %u error %llx cr2 %llx %s\n%s", o->vector,
@@ -296,30 +302,46 @@ static int mnemonic_named(const char *name)
     exit(2);
 }
 
+/* Index of 64, 32, 16: as asked, else every second one is 64-bit code. */
+static unsigned size_of(const struct options *k, uint64_t n)
+{
+    if (k->bits) return k->bits == 64 ? 0 : k->bits == 32 ? 1 : 2;
+    return n % 4 == 3 ? 1 : n % 4 == 1 && ldt_ready ? 2 : 0;
+}
+
+enum { LDT_CASES = 64 };
+
+/* another LDT for both */
+static void table(struct guest *const g[2], const struct options *k, uint64_t number)
+{
+    if (!ldt_ready) return;
+    ldt_make(k->seed, number);
+    if (!ldt_install()) abort(); /* it could before */
+    for (unsigned i = 0; i < 2; i++) guest_ldt(g[i]);
+}
+
 static void run_all(const struct options *k, struct counts *c)
 {
     struct form_list lists[3];
+    static const unsigned sizes[3] = {64, 32, 16};
     struct guest *g[2] = {guest_make(RS_ENGINE_FAST), guest_make(RS_ENGINE_REFERENCE)};
     int only = k->form ? mnemonic_named(k->form) : -1;
 
-    static const unsigned sizes[3] = {0, 32, 16};
     for (unsigned i = 0; i < 3; i++) forms_find(&lists[i], sizes[i]);
     image_make(k->seed);
     for (unsigned i = 0; i < 2; i++) restore(g[i]);
     restore(NULL);
     for (uint64_t n = k->from; n < k->from + k->cases && c->differ < 20; n++) {
         struct trial t;
-        unsigned mixed = n % 4 < 2 ? 0 : n % 4 == 2 && segments_ready ? 2 : 1;
-        const struct form_list *list = &lists[k->bits == 0    ? mixed
-                                              : k->bits == 16 ? 2
-                                                              : k->bits == 32];
+        const struct form_list *list = &lists[size_of(k, n)];
         c->at = n;
+        if (n % LDT_CASES == 0 || n == k->from) table(g, k, n / LDT_CASES);
         if (only >= 0 && list->first[only] == list->first[only + 1]) continue;
         if (!trial_make(&t, list, only, k->seed, n)) c->skipped++;
         else if (!one(g, &t, k, n, c)) c->differ++;
     }
-    for (unsigned i = 0; i < 2; i++) guest_free(g[i]);
     for (unsigned i = 0; i < 3; i++) free(lists[i].form);
+    for (unsigned i = 0; i < 2; i++) guest_free(g[i]);
 }
 
 static void report(const struct options *k, const struct counts *c)
@@ -384,6 +406,13 @@ int main(int argc, char **argv)
         puts("skipped: the kernel does not let programs set FS (FSGSBASE)");
         return 77;
     }
+    ldt_make(1, 1);
+    ldt_ready = ldt_install();
+    if (!ldt_ready) {
+        memset(ldt, 0, sizeof ldt);
+        puts("skipped: 16-bit code and segments, since the kernel has no modify_ldt that takes them");
+        if (k.bits == 16) return 77;
+    }
     (void)fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
@@ -392,14 +421,11 @@ int main(int argc, char **argv)
         CPU_SET(0, &first);
         (void)sched_setaffinity(0, sizeof first, &first); /* LSL tells the processor's number */
         host_setup();
-        if (!segments_ready) puts("no modify_ldt here: flat segments only, no 16-bit code");
-        if (!segments_ready && k.bits == 16) _exit(77);
         run_all(&k, c);
         (void)fflush(stdout);
         _exit(0);
     }
     if (child < 0 || waitpid(child, &status, 0) != child) return 70;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) return 77;
     report(&k, c);
     if (status != 0)
         printf("the harness died (status %x) in case %llu\n", (unsigned)status,
