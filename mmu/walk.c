@@ -37,14 +37,13 @@ static uint64_t reserved_32bit(const struct mmu_env *env, unsigned level, uint64
     unsigned low = pse36_bits(env) - 19; /* 21:(M-19) */
 
     if (level != 2 || !env->pse || !(entry & PTE_PS)) return 0;
-    return 0x003fffffull & ~((1ull << low) - 1);
+    return (1ull << 22) - (1ull << low);
 }
 
 static uint64_t reserved_pae(const struct mmu_env *env, unsigned level, uint64_t entry)
 {
     uint64_t reserved = ~PTE_XD & (~0ull << env->maxphyaddr);
 
-    if (level == 3) return mmu_pdpte_reserved(env->maxphyaddr);
     if (!env->nxe) reserved |= PTE_XD;
     if (level == 2 && (entry & PTE_PS)) reserved |= 0x001fe000ull; /* 20:13 */
     return reserved;
@@ -127,12 +126,12 @@ static void step_add(struct mmu_path *out, unsigned level, uint64_t at, uint64_t
 }
 
 /** The page of a legacy leaf: PSE-36 pages have their upper address bits in 20:13. */
-static uint64_t legacy_page(const struct mmu_env *env, unsigned shift, uint64_t entry)
+static uint64_t legacy_page(unsigned shift, uint64_t entry)
 {
-    uint64_t page = entry & (env->pae ? PTE_ADDR : 0xfffff000ull) & (~0ull << shift);
+    uint64_t page = entry & PTE_ADDR & (~0ull << shift);
 
     if (shift != 22) return page;
-    return page | (entry >> 13 & ((1ull << (pse36_bits(env) - 32)) - 1)) << 32;
+    return page | (entry >> 13 & 0xff) << 32; /* what M leaves out is reserved, and 0 */
 }
 
 static void legacy_finish(const struct mmu_env *env, unsigned shift, uint64_t entry, uint64_t linear,
@@ -142,7 +141,7 @@ static void legacy_finish(const struct mmu_env *env, unsigned shift, uint64_t en
     out->page_shift = (uint8_t)shift;
     out->global = env->pge && (entry & PTE_G);
     out->dirty = (entry & PTE_D) != 0;
-    out->phys = legacy_page(env, shift, entry) | (linear & ((1ull << shift) - 1));
+    out->phys = legacy_page(shift, entry) | (linear & ((1ull << shift) - 1));
 }
 
 /** PDE and PTE, from the directory at `table` on. */
@@ -170,7 +169,7 @@ static void legacy_tables(const struct walk_reader *reader, const struct mmu_env
             legacy_finish(env, shift, entry, linear, out);
             return;
         }
-        table = entry & (env->pae ? PTE_ADDR : 0xfffff000ull);
+        table = entry & PTE_ADDR;
     }
 }
 

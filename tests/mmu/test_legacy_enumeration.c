@@ -228,6 +228,51 @@ START_TEST(the_root_of_pae_paging_is_a_register_without_rights_or_accessed_bit)
 }
 END_TEST
 
+/* Entries of a memory in which each address holds what its own tables say. */
+static uint64_t read_any(const void *ctx, uint64_t at, unsigned n)
+{
+    (void)n;
+    *(uint64_t *)(uintptr_t)ctx = at;
+    return at < 0x100000 ? 0x200000 | 7 : 0x300000 | 7; /* a directory below 1 MiB, a table above */
+}
+
+START_TEST(each_bit_of_the_linear_address_and_of_cr3_has_its_place)
+{
+    for (unsigned b = 0; b < 32; b++) {
+        uint64_t last;
+        struct walk_reader reader = {&last, read_any};
+        struct mmu_env env = legacy(false);
+        struct mmu_path p;
+
+        walk(&reader, &env, DIR, bit(b), NULL, &p);
+        ck_assert_uint_eq(p.step[0].at, DIR + (b >= 22 ? bit(b - 22) * 4 : 0));
+        ck_assert_uint_eq(p.step[1].at, 0x200000 + (b >= 12 && b < 22 ? bit(b - 12) * 4 : 0));
+        ck_assert_uint_eq(p.phys, 0x300000 + (b < 12 ? bit(b) : 0));
+        walk(&reader, &env, bit(b), 0, NULL, &p);
+        ck_assert_uint_eq(p.step[0].at, b >= 12 ? bit(b) : 0);
+        env.pae = true;
+        for (unsigned i = 0; i < 4; i++) env.pdpte[i] = (DIR + 0x1000 * i) | 1;
+        walk(&reader, &env, 0x40, bit(b), NULL, &p);
+        ck_assert_uint_eq(p.step[0].at, 0x40 + (b >= 30 ? bit(b - 30) * 8 : 0));
+        ck_assert_uint_eq(p.step[1].at, DIR + (b >= 30 ? bit(b - 30) * 0x1000 : b >= 21 ? bit(b - 21) * 8 : 0));
+        ck_assert_uint_eq(p.step[2].at, 0x200000 + (b >= 12 && b < 21 ? bit(b - 12) * 8 : 0));
+        walk(&reader, &env, bit(b) | bit(32) | bit(40), 0xc0000000, NULL, &p);
+        ck_assert_uint_eq(p.step[0].at, (b >= 5 ? bit(b) : 0) + 24);
+    }
+    struct mmu_env env = legacy(false);
+    struct memory mem = {.width = 4, .pde_at = DIR};
+    env.pse = env.pse36 = true;
+    for (unsigned b = 13; b <= 20; b++) { /* 40 address bits: all eight */
+        mem.pde = 0x00400083 | bit(b);
+        ck_assert_uint_eq(walk_of(&mem, &env, DIR, 0).phys, 0x400000 | bit(b + 19));
+    }
+    env.pse36 = false;
+    mem.pde = 0x00400083;
+    ck_assert_uint_eq(walk_of(&mem, &env, DIR, 5).phys, 0x400005);
+    walk(&(struct walk_reader){&mem, read_it}, &env, DIR | bit(32), 0, NULL, &(struct mmu_path){.steps = 0});
+}
+END_TEST
+
 /* ---- the TLB ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(both_halves_of_a_4_mbyte_page_are_dropped_together_and_a_and_d_are_4_bytes_wide)
@@ -253,5 +298,6 @@ END_TEST
 
 RUN_TESTS("legacy enumeration", each_pair_of_32_bit_entries_means_what_the_manual_says,
           each_pae_entry_means_what_the_manual_says,
+          each_bit_of_the_linear_address_and_of_cr3_has_its_place,
           the_root_of_pae_paging_is_a_register_without_rights_or_accessed_bit,
           both_halves_of_a_4_mbyte_page_are_dropped_together_and_a_and_d_are_4_bytes_wide)

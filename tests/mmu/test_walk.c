@@ -86,6 +86,7 @@ START_TEST(user_and_write_are_the_and_of_all_levels_and_xd_the_or)
         map(w, LIN & ~0xfffull, 0x7000, RWU);
         entry_set(w, LIN, level, entry_get(w, LIN, level) & ~PTE_U);
         p = walk_it(w, LIN);
+        ck_assert_uint_eq(p.entry_bytes, 8);
         ck_assert(!p.user && p.write && !p.nx);
         entry_set(w, LIN, level, (entry_get(w, LIN, level) & ~PTE_W) | PTE_U);
         p = walk_it(w, LIN);
