@@ -230,6 +230,7 @@ enum step cr_read(struct cpu *c, unsigned cr, uint64_t *value)
 
 /* ---- EFER ---------------------------------------------------------------------------------------------- */
 
+/* Long-mode segment limits (LMSLE) no model has: CPUID says so. APM 2 "Long Mode Segment Limit Enable". */
 static uint64_t efer_known(const struct cpu *c)
 {
     uint64_t known = 0;
@@ -244,7 +245,6 @@ enum step efer_write(struct cpu *c, uint64_t value)
 {
     uint64_t old = c->efer;
 
-    if ((value & EFER_LMSLE) && cpu_does(c, BEHAVE_LMSLE)) return gap(c, "long-mode segment limits (EFER.LMSLE)");
     if (!CHECKS(c, efer_rules, efer_judge(value, old, efer_known(c), c->cr0), MSR_EFER, value, old,
                 0))
         return STEP_FAULT;

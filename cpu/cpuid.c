@@ -139,11 +139,15 @@ static void l2_l3(const struct cpu *c, uint32_t out[4])
     out[CPUID_EDX] = 16u << 18 | 8u << 12 | 1u << 8 | 64u;
 }
 
-/* An address wide as CR3 and the page tables have it; linear ones have 48 bits in 64-bit mode. */
+#define EBX_NO_LMSLE (1u << 20)
+
+/* An address wide as CR3 and the page tables have it; linear ones have 48 bits in 64-bit mode. AMD: EFER.LMSLE
+ * is a reserved bit (EferLmsleUnsupported). */
 static void widths(const struct cpu *c, uint32_t out[4])
 {
     unsigned linear = cpu_has(c, FEAT_LM) ? c->features->linear_bits : 32;
     out[CPUID_EAX] = c->features->maxphyaddr | linear << 8;
+    if (!is_intel(c)) out[CPUID_EBX] |= EBX_NO_LMSLE;
 }
 
 static void extended_leaf(const struct cpu *c, uint32_t leaf, uint32_t out[4])

@@ -232,7 +232,6 @@ BOTH(checks_82_each_models_efer_takes_the_bits_of_its_features_alone)
             uint64_t value = 1ull << bit;
             bool known = (value == EFER_SCE && f.on[FEAT_SYSCALL]) || (value == EFER_LME && f.on[FEAT_LM]) ||
                          (value == EFER_NXE && f.on[FEAT_NX]) || value == EFER_LMA;
-            if (value == EFER_LMSLE && features_do(&f, BEHAVE_LMSLE)) continue; /* a gap */
             reg(r, RS_REG_EFER, 0);
             wrmsr(r, MSR_EFER, value);
             if (!exists) REFUSED(r, MSR_UNKNOWN, GP, 0);

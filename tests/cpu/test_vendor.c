@@ -413,17 +413,18 @@ BOTH(checks_84_each_maker_has_its_own_msrs_and_refuses_the_others)
     ring_free(a);
 }
 
-BOTH(long_mode_segment_limits_of_older_amd_processors_are_a_gap_and_reserved_elsewhere)
+BOTH(checks_82_long_mode_segment_limits_are_reserved_and_cpuid_says_so)
 {
-    struct ring *r = model("opteron_g1");
+    static const char *const amd[] = {"opteron_g1", "opteron_g3", "epyc-rome", "epyc-milan"};
 
-    wrmsr(r, MSR_EFER, get(r, RS_REG_EFER) | EFER_LMSLE);
-    ck_assert_int_eq(r->stop.reason, RS_STOP_EMULATOR_GAP);
-    ring_free(r);
-    r = model("epyc-milan");
-    wrmsr(r, MSR_EFER, get(r, RS_REG_EFER) | EFER_LMSLE);
-    REFUSED(r, EFER_RSVD, GP, 0);
-    ring_free(r);
+    for (unsigned n = 0; n < sizeof amd / sizeof amd[0]; n++) {
+        struct ring *r = model(amd[n]);
+        wrmsr(r, MSR_EFER, get(r, RS_REG_EFER) | EFER_LMSLE);
+        REFUSED(r, EFER_RSVD, GP, 0);
+        at_level(r, 0);
+        ck_assert_uint_eq(cpuid_at(r, 0x80000008u, 0).b >> 20 & 1, 1);
+        ring_free(r);
+    }
 }
 
 /* ---- CPUID ----------------------------------------------------------------------------------------------------- */
@@ -490,4 +491,4 @@ RUN_TESTS("vendor", checks_118_66h_before_a_near_branch_cuts_rip_to_16_bits_on_a
           checks_77_sysenter_sysexit_and_amds_sysret_need_protected_mode,
           checks_83_what_the_makers_ignore_or_refuse_in_the_system_call_msrs,
           checks_84_each_maker_has_its_own_msrs_and_refuses_the_others,
-          long_mode_segment_limits_of_older_amd_processors_are_a_gap_and_reserved_elsewhere, cpuid_is_each_makers_own)
+          checks_82_long_mode_segment_limits_are_reserved_and_cpuid_says_so, cpuid_is_each_makers_own)
