@@ -75,9 +75,11 @@ enum step fault_raise(struct cpu *c, enum vector v)
 
 enum step fault_raise_code(struct cpu *c, enum vector v, uint32_t error, uint16_t rule)
 {
+    bool has_error = (c->cr0 & CR0_PE) != 0; /* real-address mode knows no error codes */
+
     if (c->ext && takes_ext(v)) error |= SELEC_EXT;
     c->fault = (struct fault){
-        .vector = (uint8_t)v, .klass = FC_FAULT, .has_error = true, .rule = rule, .error = error};
+        .vector = (uint8_t)v, .klass = FC_FAULT, .has_error = has_error, .rule = rule, .error = has_error ? error : 0};
     return STEP_FAULT;
 }
 

@@ -406,7 +406,7 @@ static void event_fault(struct cpu *c, const struct fault *f)
         !is_interrupt(f) && (f->klass != FC_SOFT || f->vector == VEC_BP || f->vector == VEC_OF);
 
     if (exception && ev_wanted(c, RS_EV_FAULT))
-        ev_emit_rule(c, RS_EV_FAULT, f->klass, (enum rs_rule)f->rule, 0, f->vector, f->error,
+        ev_emit_rule(c, RS_EV_FAULT, f->klass, (enum rs_rule)f->rule, f->has_error, f->vector, f->error,
                      f->vector == VEC_DB ? f->dr6 : f->cr2, flags_get(c));
 }
 
@@ -472,7 +472,7 @@ void deliver_shutdown(struct cpu *c, const struct fault *f, const char *why)
 static struct fault next_fault(struct cpu *c, const struct fault *now, const struct fault *met)
 {
     if (!double_fault_judge(now, met)) return *met;
-    struct fault df = {.vector = VEC_DF, .klass = FC_FAULT, .has_error = true};
+    struct fault df = {.vector = VEC_DF, .klass = FC_FAULT, .has_error = (c->cr0 & CR0_PE) != 0};
 
     c->in_df = true;
     announce(c, &df);

@@ -66,8 +66,6 @@ const char *name_segment(unsigned seg);
 const char *name_msr(uint32_t msr); /* NULL if unknown */
 /** Name of a control-register bit, NULL if it has none. */
 const char *name_cr_bit(unsigned cr, unsigned bit);
-/** Has an exception of this vector an error code when it is not a software interrupt? */
-bool vector_has_error(unsigned vector);
 
 /** The fault a refusal raises, unpacked from CHECK's word (the same packing in SHUTDOWN's words). */
 struct packed_fault {

@@ -157,7 +157,7 @@ static void mean_fault(struct line *l, const struct rs_event *e)
     bool software = strcmp(klass, "software") == 0;
     bool page_fault = e->w[0] == VEC_PF && !software;
 
-    add_fault(l, (unsigned)e->w[0], !software && vector_has_error((unsigned)e->w[0]), (uint32_t)e->w[1]);
+    add_fault(l, (unsigned)e->w[0], e->verdict != 0, (uint32_t)e->w[1]);
     add_string(l, "class", klass);
     if (page_fault) add_hex(l, "cr2", e->w[2]);
     else add_null(l, "cr2");

@@ -118,13 +118,6 @@ const char *name_cr_bit(unsigned cr, unsigned bit)
     return cr == 0 ? cr0[bit] : cr == 4 ? cr4[bit] : NULL;
 }
 
-bool vector_has_error(unsigned vector)
-{
-    const uint32_t with = 1u << VEC_DF | 1u << VEC_TS | 1u << VEC_NP | 1u << VEC_SS | 1u << VEC_GP |
-                          1u << VEC_PF | 1u << VEC_AC | 1u << VEC_CP;
-    return vector < 32 && (with >> vector & 1);
-}
-
 struct packed_fault unpack_fault(uint64_t word)
 {
     return (struct packed_fault){(unsigned)(word & 0xff), (uint32_t)(word >> 8), (word >> 40 & 1) != 0};

@@ -266,9 +266,8 @@ static void add_debug(struct line *l, uint64_t dr6)
 SENTENCE(fault)
 {
     bool software = strcmp(name_fault_class(e->how), "software") == 0;
-    bool has_error = !software && vector_has_error((unsigned)e->w[0]);
 
-    add_fault(l, (struct packed_fault){(unsigned)e->w[0], (uint32_t)e->w[1], has_error});
+    add_fault(l, (struct packed_fault){(unsigned)e->w[0], (uint32_t)e->w[1], e->verdict != 0});
     line_add(l, " %s", name_fault_class(e->how));
     if (e->w[0] == VEC_PF && !software) add_page_fault(l, context, e);
     if (e->w[0] == VEC_DB && !software) add_debug(l, e->w[2]);

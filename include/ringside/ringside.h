@@ -327,7 +327,7 @@ struct rs_event {
     uint8_t cpu;
     uint8_t cpl;
     uint16_t rule;   /**< enum rs_rule or RS_RULE_NONE */
-    uint8_t verdict; /**< CHECK: 0 passed, 1 refused */
+    uint8_t verdict; /**< CHECK: 0 passed, 1 refused; FAULT: 1 with an error code, 0 without */
     uint8_t how;     /**< kind-specific: enum rs_crossing, enum rs_access, ... */
     uint64_t seq;
     uint64_t tick;   /**< time in 1/64 cycles */

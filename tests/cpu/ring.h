@@ -75,6 +75,7 @@ struct ring {
     unsigned faults; /* FAULT events */
     unsigned fault_vector;
     uint64_t fault_error;
+    bool has_error; /* the fault's event says that there is one */
     unsigned rule; /* of the first refusal */
     bool passed[RS_RULE_COUNT];
     unsigned crossings;
@@ -104,6 +105,7 @@ static inline bool ring_listen(void *ctx, rs_machine *m, const struct rs_event *
         r->faults++;
         r->fault_vector = (unsigned)e->w[0];
         r->fault_error = e->w[1];
+        r->has_error = e->verdict != 0;
     }
     if (e->kind == RS_EV_CHECK) {
         if (r->hears && !r->seen[e->rule][e->verdict != 0]) ring_line(m, e);

@@ -191,6 +191,7 @@ BOTH(checks_95_a_vector_beyond_the_idt_limit_is_gp_then_the_double_fault_then_sh
     ck_assert_int_eq(real_vector(r), VEC_GP);
     ck_assert_uint_eq(r->rule, RS_RULE_IDT_LIMIT);
     ck_assert_uint_eq(word_at(r, 0), 0);
+    ck_assert(!r->has_error && r->fault_error == 0); /* neither 10AH nor EXT */
     at_real(r);
     reg(r, RS_REG_IDTR_LIMIT, 4 * 0x21 + 3);
     RTRY(r, 0xcd, 0x21);
@@ -203,6 +204,9 @@ BOTH(checks_95_a_vector_beyond_the_idt_limit_is_gp_then_the_double_fault_then_sh
     reg(r, RS_REG_IDTR_LIMIT, 3);
     RTRY(r, 0xcd, 0x21);
     ck_assert_int_eq(r->stop.reason, RS_STOP_TRIPLE_FAULT);
+    ck_assert_ptr_nonnull(strstr(r->stop.text, "#GP by IDT_LIMIT")); /* no codes in the chain of causes either */
+    ck_assert_ptr_nonnull(strstr(r->stop.text, "INT 0x21"));
+    ck_assert_ptr_null(strstr(r->stop.text, "(0x"));
     ring_free(r);
 }
 

@@ -144,6 +144,9 @@ START_TEST(faults_decode_their_error_code)
     struct rs_event gp = event(RS_EV_FAULT, FC_FAULT, VEC_GP, 0, 0, 0);
 
     gp.rule = RS_RULE_CANON_MEM;
+    ck_assert_ptr_nonnull(strstr(text(&gp, RS_LOG_TEXT), "FAULT #GP fault by CANON_MEM")); /* real mode's */
+    ck_assert_ptr_nonnull(strstr(text(&gp, RS_LOG_JSONL), "\"error\":null"));
+    pf.verdict = gp.verdict = 1;
     ck_assert_ptr_nonnull(strstr(text(&pf, RS_LOG_TEXT),
                                  "FAULT #PF(0x7) fault user write at 0x401000, page present"));
     ck_assert_ptr_nonnull(strstr(text(&soft, RS_LOG_TEXT), "FAULT #GP software"));
