@@ -170,18 +170,22 @@ static bool map_bit(struct cpu *c, unsigned vector, bool *bit)
     return true;
 }
 
-/* To the program's own handler: the table at linear address 0, as in real mode. */
+/* To the program's own handler: the table at linear address 0, and a crossing as in real mode. */
 static enum step redirect(struct cpu *c, unsigned vector)
 {
     bool mine = cpu_iopl(c) == 3;
     uint64_t image = mine ? flags_get(c) : virtual_image(c), entry;
     uint16_t slot[3] = {(uint16_t)image, c->seg[SEG_CS].sel, (uint16_t)cpu_next_rip(c)};
+    uint64_t start = cpu_now(c);
 
+    crossing_begin(c);
     if (!mem_read_sys(c, vector * 4, 4, &entry) || !real_push_frame(c, slot)) return STEP_FAULT;
     cpu_charge_event(c, RS_CAT_TRANSITION, COST_INT_SAME);
     c->flags &= ~(uint64_t)(RF_TF | RF_RF | (mine ? RF_IF : RF_VIF));
     real_load(c, SEG_CS, (uint16_t)(entry >> 16));
-    return arrive(c, c->cpl, (uint16_t)entry);
+    enum step s = arrive(c, c->cpl, (uint16_t)entry);
+    crossing_enter(c, RS_X_INT, vector, c->cpl, start);
+    return s;
 }
 
 enum step v86_int(struct cpu *c, unsigned vector, bool *through)
@@ -208,17 +212,18 @@ bool v86_entry_check(struct cpu *c)
     return check(c, RS_RULE_VME_VIP, ok, c->gpr[R_RIPBASE], c->flags, 0, 0);
 }
 
-/** v86_enter - EIP beyond 64 KiB: #GP(0); then ESP, SS, ES, DS, FS, GS from the stack: #SS(0). SDM 2A "IRET". */
+/** v86_enter - EIP beyond 64 KiB: #GP(0); then ESP, SS, ES, DS, FS, GS from the stack: #SS(0), #PF. SDM 2A
+ *  "IRET/IRETD/IRETQ": the image of EIP is judged before the rest is popped. */
 enum step v86_enter(struct cpu *c, uint64_t ip, uint16_t cs, uint64_t flags, uint64_t start)
 {
     uint64_t esp, sel[5];
     unsigned from = c->cpl;
 
+    if (!check(c, RS_RULE_LIMIT_FETCH, ip <= 0xffff, ip, 0xffff, 0, 0)) return STEP_FAULT;
     if (!stack_peek(c, 12, 4, &esp)) return STEP_FAULT;
     for (unsigned i = 0; i < 5; i++) {
         if (!stack_peek(c, 16 + 4 * i, 4, &sel[i])) return STEP_FAULT;
     }
-    if (!check(c, RS_RULE_LIMIT_FETCH, ip <= 0xffff, ip, 0xffff, 0, 0)) return STEP_FAULT;
 
     cpu_charge_event(c, RS_CAT_TRANSITION, COST_IRET_OUTER);
     flags_put(c, flags);

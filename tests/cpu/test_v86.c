@@ -99,6 +99,15 @@ BOTH(the_way_in_refuses_an_eip_beyond_64_kib_and_ring_3_never_sets_vm)
     frame(r, far, 9);
     TRY(r, 0xcf);
     REFUSED(r, LIMIT_FETCH, GP, 0);
+    for (unsigned n = 0; n < 2; n++) { /* EIP is judged before the six words above FLAGS are popped */
+        at_level(r, 0);
+        frame(r, far, 9);
+        if (n) poke(r, get(r, RS_REG_RSP), 0xffff, 4);
+        segment(r, I_SS, S_DATA, 0, get(r, RS_REG_RSP) + 11, ATTR_P | ATTR_S | 3 | ATTR_DB);
+        TRY(r, 0xcf);
+        if (n) REFUSED(r, LIMIT_STACK, SS, 0);
+        else REFUSED(r, LIMIT_FETCH, GP, 0);
+    }
     at_level(r, 3);
     frame(r, ring3, 5);
     TRY(r, 0xcf);
@@ -368,6 +377,31 @@ BOTH(checks_91_the_redirection_bit_map_sends_int_n_to_the_program_or_to_the_moni
     ring_free(r);
 }
 
+BOTH(a_redirected_int_n_and_its_iret_are_a_crossing_as_in_real_mode)
+{
+    struct ring *r = v86_new(0, 0);
+    struct ring *real = real_new();
+
+    for (unsigned iopl = 0; iopl <= 3; iopl += 3) {
+        at_vme(r, iopl, IF);
+        RTRY(r, 0xcd, 0x91);
+        at_real(real);
+        RTRY(real, 0xcd, 0x91);
+        ck_assert_uint_eq(r->crossings, 1);
+        ck_assert_uint_eq(real->crossings, 1);
+        ck_assert_uint_eq(r->cross.how, RS_X_INT);
+        ck_assert_uint_eq(real->cross.how, RS_X_INT);
+        ck_assert_uint_eq(r->cross.w[0], real->cross.w[0]); /* the vector */
+        RTRY(r, 0xcf);
+        ALLOWED(r);
+        ck_assert_uint_eq(get(r, RS_REG_RIP), 2);
+        ck_assert_uint_eq(r->crossings, 0); /* its end */
+        ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    }
+    ring_free(r);
+    ring_free(real);
+}
+
 BOTH(entering_with_vif_and_vip_both_set_is_gp_before_the_first_instruction)
 {
     const uint32_t image[9] = {0x123, R_CODE, 0x20002 | VIF | VIP, R_SP, R_STACK, 0, 0, 0, 0};
@@ -441,5 +475,6 @@ RUN_TESTS("cpu/v86", the_judges_of_virtual_8086_mode_are_counted_through,
           checks_71_with_vme_cli_sti_pushf_and_popf_move_vif,
           checks_91_with_vip_enabling_interrupts_virtually_is_gp, iret_with_vme_takes_if_for_vif,
           checks_91_the_redirection_bit_map_sends_int_n_to_the_program_or_to_the_monitor,
+          a_redirected_int_n_and_its_iret_are_a_crossing_as_in_real_mode,
           entering_with_vif_and_vip_both_set_is_gp_before_the_first_instruction,
           with_pvi_cli_and_sti_of_ring_3_move_vif, checks_91_ports_are_by_the_map_whatever_iopl_says)
