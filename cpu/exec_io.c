@@ -95,7 +95,7 @@ static bool outs_one(struct cpu *c, const struct op *o)
 /* An interrupt or trap that will be taken at this boundary. */
 static bool due(const struct cpu *c)
 {
-    return (c->flags & RF_TF) || c->debug_hit || c->nmi_pending || c->mc_pending ||
+    return (c->flags & RF_TF) || c->debug_hit || c->nmi_pending || c->mc_pending || c->init_pending ||
            ((c->flags & RF_IF) && c->intr_line);
 }
 

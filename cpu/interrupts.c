@@ -19,6 +19,12 @@ void interrupts_nmi(struct cpu *c)
     cpu_look(c);
 }
 
+void interrupts_init(struct cpu *c)
+{
+    c->init_pending = true;
+    cpu_look(c);
+}
+
 void interrupts_machine_check(struct cpu *c)
 {
     c->mc_pending = true;
@@ -81,9 +87,18 @@ static enum take take_machine_check(struct cpu *c)
     return take(c, &f);
 }
 
+/** After the trap of a task switch, before all other traps; what waits besides is lost with it.
+ *  SDM 3A "Priority Among Concurrent Events". */
+static enum take take_init(struct cpu *c)
+{
+    cpu_init_signal(c);
+    return TAKE_DELIVERED;
+}
+
 enum take interrupts_take(struct cpu *c)
 {
     if (c->mc_pending) return take_machine_check(c);
+    if (c->init_pending && !(c->trap_pending & DR6_BT)) return take_init(c);
     if (c->trap_pending && !(c->shadow & SHADOW_SS)) {
         struct fault f = {.vector = VEC_DB, .klass = FC_TRAP, .dr6 = c->trap_pending};
         c->trap_pending = 0;

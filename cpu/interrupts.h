@@ -21,6 +21,8 @@ void interrupts_single_step(struct cpu *c);
 void interrupts_line(struct cpu *c, bool level);
 void interrupts_nmi(struct cpu *c);
 void interrupts_machine_check(struct cpu *c);
+/** INIT comes at the next boundary: the instruction that asked for it retires. */
+void interrupts_init(struct cpu *c);
 /** Recompute the interrupt request from the local APIC and the ExtINT wire. */
 void interrupts_update(struct cpu *c);
 

@@ -29,7 +29,7 @@ static void lapic_signal_in(void *core, enum lapic_signal what, unsigned value)
     switch (what) {
     case LAPIC_INTR: interrupts_update(c); break;
     case LAPIC_NMI: interrupts_nmi(c); break;
-    case LAPIC_INIT: cpu_init_signal(c); break;
+    case LAPIC_INIT: interrupts_init(c); break;
     case LAPIC_STARTUP: break; /* only a processor that waits for SIPI minds: there is one processor */
     }
 }
@@ -104,7 +104,7 @@ static void reset_registers(struct cpu *c)
     c->dr[6] = DR6_FIXED;
     c->dr[7] = DR7_FIXED;
     c->cpl = 0;
-    c->halted = c->nmi_blocked = c->nmi_pending = c->mc_pending = c->in_df = false;
+    c->halted = c->nmi_blocked = c->nmi_pending = c->mc_pending = c->init_pending = c->in_df = false;
     c->shadow = 0;
     c->trap_pending = 0;
     c->debug_hit = 0;
@@ -140,9 +140,10 @@ void cpu_reset(struct cpu *c)
     interrupts_update(c);
 }
 
-/* INIT: MSRs, FP state and the TSC stay. */
+/* INIT, at a boundary: MSRs, FP state and the TSC stay. SDM 3A "Processor State After Reset". */
 void cpu_init_signal(struct cpu *c)
 {
+    if (c->cpl) cpu_set_cpl(c, 0); /* the books: whose the time has been */
     reset_registers(c);
     lapic_init_signal(c->lapic);
     mmu_flush_all(&c->mmu, FLUSH_RESET);

@@ -132,7 +132,7 @@ struct cpu {
     struct { uint8_t st[8][10]; uint16_t cw, sw; uint8_t tag; uint16_t fop; uint64_t fip, fdp; } x87;
     bool halted;
     uint64_t halted_at; /* the tick of the last HLT */
-    bool nmi_blocked, nmi_pending, mc_pending;
+    bool nmi_blocked, nmi_pending, mc_pending, init_pending;
     bool in_df; /* delivering #DF: the next contributory fault is shutdown */
 
     /* not architectural */

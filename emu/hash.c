@@ -30,7 +30,7 @@ static void hash_core(XXH3_state_t *h, const struct cpu *c)
 {
     const uint64_t words[] = {
         c->ticks, c->insns, c->gpr[R_RIPBASE], flags_get(c), c->cpl, c->shadow, c->halted, c->nmi_blocked,
-        c->nmi_pending, c->mc_pending, c->mcg_status, c->trap_pending, c->in_df,
+        c->nmi_pending, c->mc_pending, c->init_pending, c->mcg_status, c->trap_pending, c->in_df,
         c->cr0, c->cr2, c->cr3, c->cr4, c->efer, c->xcr0,
         c->gdtr.base, c->gdtr.limit, c->idtr.base, c->idtr.limit,
         c->star, c->lstar, c->cstar, c->fmask, c->kernel_gs_base,

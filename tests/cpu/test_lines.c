@@ -277,6 +277,74 @@ static struct ring *nmi_world(void)
 #define SEND_IPI 0x89, 0x83, 0x00, 0x03, 0, 0 /* mov [rbx+0x300], eax */
 #define IRETQ 0x48, 0xcf
 
+/* What INIT keeps, by its register. */
+static const struct {
+    unsigned id;
+    uint64_t value;
+} kept[] = {{RS_REG_LSTAR, 0xffff800000001234}, {RS_REG_STAR, 0x001b000800000000}, {RS_REG_TSC_AUX, 7},
+            {RS_REG_PAT, 0x0007040600070401},   {RS_REG_KERNEL_GS_BASE, 0x5678},  {RS_REG_MXCSR, 0x1fbf}};
+
+/* INIT to itself, by destination 0 (a shorthand would not carry it), from this level. */
+static void init_from(unsigned cpl, uint64_t cr0)
+{
+    struct ring *r = nmi_world();
+    uint64_t insns;
+
+    at_level(r, cpl);
+    reg(r, RS_REG_CR0, get(r, RS_REG_CR0) | cr0);
+    reg(r, RS_REG_RFLAGS, 2 | RF_IF | RF_DF | RF_CF);
+    reg(r, RS_REG_CR8, 3);
+    reg(r, RS_REG_CR2, 0x1234);
+    reg(r, RS_REG_DR0, 0x1234);
+    reg(r, RS_REG_DR7, 0x402);
+    for (unsigned i = 0; i < sizeof kept / sizeof *kept; i++) reg(r, kept[i].id, kept[i].value);
+    poke(r, DATA, 0, 8);
+    reg(r, RS_REG_RAX, 0x4500);
+    reg(r, RS_REG_RCX, DATA);
+    ck_assert_int_eq(rs_break_add(r->m, 0xfffffff0), RS_OK);
+    insns = r->stop.insns;
+    /* the store is not the last of its block */
+    ck_assert_int_eq(rs_phys_write(r->m, CODE, (const uint8_t[]){SEND_IPI, 0x48, 0x89, 0x01, 0x90}, 10), RS_OK);
+    go(r, 100);
+    ck_assert_int_eq(r->stop.reason, RS_STOP_BREAKPOINT);
+    ck_assert_uint_eq(r->stop.insns, insns + 1);
+    is_reset(r, cr0 | 0x10); /* CD and NW stay */
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 0);
+    ck_assert_uint_ne(get(r, RS_REG_RDX), 0); /* the signature */
+    ck_assert_uint_eq(get(r, RS_REG_RBX), 0);
+    ck_assert_uint_eq(get(r, RS_REG_APIC_BASE), 0xfee00900);
+    ck_assert_uint_eq(peek(r, DATA, 8), 0); /* nothing ran on behind the store */
+    for (unsigned i = 0; i < sizeof kept / sizeof *kept; i++)
+        ck_assert_msg(get(r, kept[i].id) == kept[i].value, "%s has changed", rs_reg_name(kept[i].id));
+    ring_free(r);
+}
+
+BOTH(checks_72_init_resets_registers_and_keeps_msrs_sse_and_cd_nw)
+{
+    init_from(0, 0);
+    init_from(0, 0x60000000);
+    init_from(3, 0);
+}
+
+/* IF and TF clear, no error code whatever the vector. SDM 2A "INT n". */
+BOTH(checks_55_int_n_through_every_vector_pushes_no_error_code)
+{
+    for (unsigned mode = 0; mode < 2; mode++) {
+        struct ring *r = ring_new(mode != 0);
+        for (unsigned v = 0; v < 256; v++) {
+            at_level(r, 0);
+            reg(r, RS_REG_RFLAGS, 2 | RF_IF);
+            TRY(r, 0xcd, (uint8_t)v);
+            ck_assert_int_eq(r->vector, (int)v);
+            ck_assert_uint_eq(get(r, RS_REG_RSP), STACK1 - (r->prot32 ? 12 : 40));
+            ck_assert_uint_eq(slot(r, 0), CODE + 2);
+            ck_assert_uint_eq(slot(r, 2), 2 | RF_IF);
+            ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 2);
+        }
+        ring_free(r);
+    }
+}
+
 /* Each step is one instruction; an NMI that is taken leads to handler(2), whose code we are writing. */
 BOTH(checks_67_nmis_wait_for_an_iret_and_two_of_them_are_one)
 {
@@ -445,6 +513,8 @@ BOTH(checks_123_no_device_is_touched_by_an_instruction_that_faults)
 }
 
 RUN_TESTS("cpu/lines", checks_72_power_up_is_as_the_table_says,
+          checks_72_init_resets_registers_and_keeps_msrs_sse_and_cd_nw,
+          checks_55_int_n_through_every_vector_pushes_no_error_code,
           checks_72_shutdown_keeps_every_register_of_the_instruction_that_led_there,
           checks_102_a_count_has_five_bits_six_for_64_and_0_changes_no_flag,
           checks_102_rotates_through_carry_go_round_after_9_and_17_bits,
