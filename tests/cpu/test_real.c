@@ -210,6 +210,39 @@ BOTH(checks_95_a_vector_beyond_the_idt_limit_is_gp_then_the_double_fault_then_sh
     ring_free(r);
 }
 
+BOTH(checks_61_breakpoints_and_steps_are_linear_addresses_in_real_mode)
+{
+    struct ring *r = real_new();
+
+    reg(r, RS_REG_DR0, (R_CODE << 4) + 1);
+    reg(r, RS_REG_DR7, 0x402);
+    try_real(r, (const uint8_t[]){0x90, 0x90}, 2);
+    go(r, 1);
+    ck_assert_int_eq(real_vector(r), VEC_DB);
+    ck_assert_uint_eq(word_at(r, 0), 1);
+    ck_assert_uint_eq(get(r, RS_REG_DR6), 0xffff0ff1);
+    at_real(r);
+    reg(r, RS_REG_DR6, 0xffff0ff0);
+    reg(r, RS_REG_DR0, (R_DATA << 4) + 0x20);
+    reg(r, RS_REG_DR7, 0x00030402); /* read or written, one byte */
+    RTRY(r, 0xa0, 0x20, 0x00);      /* mov al, [20h] */
+    go(r, 1);
+    ck_assert_int_eq(real_vector(r), VEC_DB);
+    ck_assert_uint_eq(word_at(r, 0), 3);
+    ck_assert_uint_eq(get(r, RS_REG_DR6), 0xffff0ff1);
+    at_real(r);
+    reg(r, RS_REG_DR6, 0xffff0ff0);
+    reg(r, RS_REG_RFLAGS, 2 | RF_TF);
+    RTRY(r, 0x90);
+    go(r, 1);
+    ck_assert_int_eq(real_vector(r), VEC_DB);
+    ck_assert_uint_eq(word_at(r, 0), 1);
+    ck_assert_uint_eq(word_at(r, 2), 2 | RF_TF);
+    ck_assert_uint_eq(get(r, RS_REG_RFLAGS), 2);
+    ck_assert_uint_eq(get(r, RS_REG_DR6), 0xffff4ff0);
+    ring_free(r);
+}
+
 BOTH(a_division_by_zero_pushes_its_own_address)
 {
     struct ring *r = real_new();
@@ -345,7 +378,8 @@ RUN_TESTS("cpu/real", checks_95_a_load_in_real_mode_sets_the_base_and_keeps_the_
       far_call_and_return_push_and_pop_words_or_doublewords, int_n_goes_through_the_vector_table_and_iret_comes_back,
       iretd_in_real_mode_leaves_vm_vif_and_vip,
       checks_95_a_vector_beyond_the_idt_limit_is_gp_then_the_double_fault_then_shutdown,
-      a_division_by_zero_pushes_its_own_address, checks_46_instructions_of_protected_mode_are_undefined_in_real_mode,
+      checks_61_breakpoints_and_steps_are_linear_addresses_in_real_mode, a_division_by_zero_pushes_its_own_address,
+      checks_46_instructions_of_protected_mode_are_undefined_in_real_mode,
       sysenter_and_sysexit_are_gp_in_real_mode, checks_79_protected_mode_is_entered_and_left_by_mov_cr0,
       checks_80_paging_without_protection_is_gp_and_checks_88_lmsw_cannot_clear_pe,
       checks_121_with_a20_off_the_second_megabyte_is_the_first,

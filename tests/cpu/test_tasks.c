@@ -900,6 +900,30 @@ BOTH(checks_93_single_steps_follow_the_instruction_and_then_the_new_tasks_tf)
     ring_free(r);
 }
 
+BOTH(checks_61_a_breakpoint_on_the_first_instruction_of_a_task_is_met_unless_local_or_rf)
+{
+    static const struct {
+        unsigned dr7, flags;
+        bool met;
+    } cases[] = {{0x402, 2, true}, {0x401, 2, false}, {0x402, 2 | RF_RF, false}};
+
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ring *r = world();
+        poke(r, NEW_TSS + O_FLAGS, cases[i].flags, 4);
+        poke(r, NEW_IP, 0x9090, 2);
+        at_level(r, 0);
+        reg(r, RS_REG_DR0, NEW_IP);
+        reg(r, RS_REG_DR7, cases[i].dr7);
+        TRY(r, JMP_TO(T_NEW));
+        go(r, 1);
+        ck_assert_int_eq(r->vector, cases[i].met ? VEC_DB : -1);
+        if (cases[i].met) ck_assert_uint_eq(slot(r, 0), NEW_IP);
+        else ck_assert_uint_eq(get(r, RS_REG_RIP), NEW_IP + 1);
+        ck_assert_uint_eq(get(r, RS_REG_DR6) & 1, cases[i].met);
+        ring_free(r);
+    }
+}
+
 BOTH(checks_70_there_are_no_tasks_in_ia_32e_mode)
 {
     struct ring *r = ring_new(false);
@@ -950,4 +974,5 @@ RUN_TESTS("tasks", checks_93_a_jump_to_a_tss_saves_the_old_task_and_loads_the_ne
           checks_93_a_virtual_8086_task_is_left_through_a_task_gate_and_found_again,
           checks_94_a_double_fault_task_survives_a_kernel_without_a_stack,
           checks_93_single_steps_follow_the_instruction_and_then_the_new_tasks_tf,
+          checks_61_a_breakpoint_on_the_first_instruction_of_a_task_is_met_unless_local_or_rf,
           checks_70_there_are_no_tasks_in_ia_32e_mode)

@@ -402,6 +402,38 @@ BOTH(a_redirected_int_n_and_its_iret_are_a_crossing_as_in_real_mode)
     ring_free(real);
 }
 
+BOTH(checks_61_breakpoints_and_steps_of_virtual_8086_mode_go_to_level_0)
+{
+    struct ring *r = v86_new(0, 0);
+
+    reg(r, RS_REG_DR0, (R_CODE << 4) + 1);
+    reg(r, RS_REG_DR7, 0x402);
+    RTRY(r, 0x90, 0x90);
+    go(r, 1);
+    ck_assert_int_eq(r->vector, VEC_DB);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 0);
+    ck_assert_uint_eq(slot(r, 0), 1);
+    ck_assert_uint_eq(slot(r, 2), 2 | VM); /* a code breakpoint leaves RF alone */
+    ck_assert_uint_eq(get(r, RS_REG_DR6), 0xffff0ff1);
+    reg(r, RS_REG_DR7, 0x400);
+    reg(r, RS_REG_DR6, 0xffff0ff0);
+    at_v86(r, 0, TF);
+    RTRY(r, 0x90);
+    go(r, 1);
+    ck_assert_int_eq(r->vector, VEC_DB);
+    ck_assert_uint_eq(slot(r, 0), 1);
+    ck_assert_uint_eq(slot(r, 2), 2 | VM | TF);
+    ck_assert_uint_eq(get(r, RS_REG_DR6), 0xffff4ff0);
+    at_v86(r, 3, TF); /* INT n clears TF: no step is left of it */
+    reg(r, RS_REG_DR6, 0xffff0ff0);
+    RTRY(r, 0xcd, 0x90);
+    go(r, 1);
+    ck_assert_int_eq(r->vector, 0x90);
+    ck_assert_uint_eq(slot(r, 0), 2);
+    ck_assert_uint_eq(get(r, RS_REG_DR6), 0xffff0ff0);
+    ring_free(r);
+}
+
 BOTH(entering_with_vif_and_vip_both_set_is_gp_before_the_first_instruction)
 {
     const uint32_t image[9] = {0x123, R_CODE, 0x20002 | VIF | VIP, R_SP, R_STACK, 0, 0, 0, 0};
@@ -476,5 +508,6 @@ RUN_TESTS("cpu/v86", the_judges_of_virtual_8086_mode_are_counted_through,
           checks_91_with_vip_enabling_interrupts_virtually_is_gp, iret_with_vme_takes_if_for_vif,
           checks_91_the_redirection_bit_map_sends_int_n_to_the_program_or_to_the_monitor,
           a_redirected_int_n_and_its_iret_are_a_crossing_as_in_real_mode,
+          checks_61_breakpoints_and_steps_of_virtual_8086_mode_go_to_level_0,
           entering_with_vif_and_vip_both_set_is_gp_before_the_first_instruction,
           with_pvi_cli_and_sti_of_ring_3_move_vif, checks_91_ports_are_by_the_map_whatever_iopl_says)
