@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "cpu/fast.h"
+#include "cpu/limit.h"
 #include "cpu/run.h"
 
 #define HASH_BITS 16
@@ -353,8 +354,7 @@ const struct op *chain_next(struct cpu *c)
     uint64_t lin = linear_rip(c), off = lin & (RAM_PAGE - 1);
     const struct fetch_slot *s = &c->fetch[(lin >> 12) & (FETCH_SLOTS - 1)];
 
-    if (UNLIKELY(s->tag != ((lin - off) | c->mmu.filter.key) || c->stepping || c->ctx & CTX_LIMIT))
-        return chain_end(c);
+    if (UNLIKELY(s->tag != ((lin - off) | c->mmu.filter.key) || c->stepping)) return chain_end(c);
     uint64_t phys = s->phys | off;
     struct block *b = *front_of(c, phys);
     if (UNLIKELY(b == NULL || b->phys != phys || b->ctx != c->ctx)) {
@@ -362,6 +362,7 @@ const struct op *chain_next(struct cpu *c)
         if (b == NULL) return chain_end(c);
     }
     if (UNLIKELY(c->ticks + b->ticks > c->deadline)) return chain_end(c);
+    if (UNLIKELY(c->ctx & CTX_LIMIT) && !limit_judge(&c->seg[SEG_CS], c->gpr[R_RIPBASE], b->bytes)) return chain_end(c);
     c->blk = b;
     OP_ENTER(c, b->op);
 }

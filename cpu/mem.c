@@ -287,8 +287,14 @@ static bool seg_linear(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, en
 static __attribute__((noinline)) void *based_hit(const struct cpu *c, const struct filter_slot *table, enum seg seg,
                                                  uint64_t eff, unsigned n)
 {
-    if (!seg_silent(c, seg, eff, n, table == c->wr)) return NULL;
-    return mem_hit(c, table, (uint32_t)(c->seg[seg].base + eff), n);
+    const struct segment *s = &c->seg[seg];
+    unsigned type = s->attr & (ATTR_UNUSABLE | ATTR_P | ATTR_S | ATTR_CODE | ATTR_EC | ATTR_RW);
+
+    /* writable data that grows up, as most is */
+    if (UNLIKELY(type != (ATTR_P | ATTR_S | ATTR_RW) || eff + n - 1 > s->limit) &&
+        !seg_silent(c, seg, eff, n, table == c->wr))
+        return NULL;
+    return mem_hit(c, table, (uint32_t)(s->base + eff), n);
 }
 
 /* In 64-bit mode what hits the filter needs no more thought. */
