@@ -182,6 +182,7 @@ static enum step redirect(struct cpu *c, unsigned vector)
     if (!mem_read_sys(c, vector * 4, 4, &entry) || !real_push_frame(c, slot)) return STEP_FAULT;
     cpu_charge_event(c, RS_CAT_TRANSITION, COST_INT_SAME);
     c->flags &= ~(uint64_t)(RF_TF | RF_RF | (mine ? RF_IF : RF_VIF));
+    c->trap_lost = true; /* INT n is not stepped over, whoever serves it */
     real_load(c, SEG_CS, (uint16_t)(entry >> 16));
     enum step s = arrive(c, c->cpl, (uint16_t)entry);
     crossing_enter(c, RS_X_INT, vector, c->cpl, start);

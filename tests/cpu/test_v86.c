@@ -431,6 +431,15 @@ BOTH(checks_61_breakpoints_and_steps_of_virtual_8086_mode_go_to_level_0)
     ck_assert_int_eq(r->vector, 0x90);
     ck_assert_uint_eq(slot(r, 0), 2);
     ck_assert_uint_eq(get(r, RS_REG_DR6), 0xffff0ff0);
+    for (unsigned iopl = 0; iopl <= 3; iopl += 3) { /* nor of one that is redirected */
+        at_vme(r, iopl, TF);
+        RTRY(r, 0xcd, 0x90);
+        go(r, 1);
+        ck_assert_int_eq(real_vector(r), 0x90);
+        ck_assert_uint_eq(word_at(r, 2) & TF, TF);
+        ck_assert_uint_eq(flags(r) & TF, 0);
+        ck_assert_uint_eq(get(r, RS_REG_DR6), 0xffff0ff0);
+    }
     ring_free(r);
 }
 
