@@ -596,6 +596,24 @@ static void in_al_dx(struct ring *r, unsigned port)
     TRY(r, 0xec);
 }
 
+BOTH(checks_89_a_32_bit_tss_goes_round_at_4_gib)
+{
+    struct ring *r = ring_new(true);
+
+    for (unsigned shut = 0; shut < 2; shut++) {
+        at_level(r, 3);
+        segment(r, I_TR, S_TSS, 0xfffffffc, 0xff, ATTR_P | SYS_TSS_BUSY);
+        poke(r, 0, STACK0, 4); /* its byte 4 is at 0 */
+        poke(r, 4, S_DATA, 4);
+        poke(r, 98, 0x68, 2);
+        poke(r, 0x64 + 0x10, shut ? 0x1 : 0xfe, 2); /* port 80h */
+        TRY(r, 0xe6, 0x80);
+        if (shut) REFUSED(r, IO_BITMAP, GP, 0);
+        else PASSED(r, IO_BITMAP);
+    }
+    ring_free(r);
+}
+
 BOTH(checks_89_the_io_map_decides_for_levels_above_iopl)
 {
     struct ring *r = at(3);
@@ -700,6 +718,7 @@ RUN_TESTS("system", checks_86_privileged_instructions_are_refused_before_any_ope
           checks_75_and_76_sysret_refuses_a_non_canonical_rcx_in_ring_0_and_forces_rpl_3,
           syscall_and_swapgs_do_not_exist_in_compatibility_mode,
           checks_77_sysenter_and_sysexit_need_a_code_segment_in_the_msr,
+          checks_89_a_32_bit_tss_goes_round_at_4_gib,
           checks_89_the_io_map_decides_for_levels_above_iopl,
           checks_90_ins_judges_the_port_before_memory_and_memory_before_reading,
           checks_71_popf_leaves_iopl_outside_ring_0_and_if_above_iopl)
