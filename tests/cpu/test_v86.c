@@ -443,6 +443,80 @@ BOTH(checks_61_breakpoints_and_steps_of_virtual_8086_mode_go_to_level_0)
     ring_free(r);
 }
 
+BOTH(checks_92_a_trap_gate_keeps_if_and_int1_asks_neither_iopl_nor_dpl)
+{
+    struct ring *r = v86_new(3, IF);
+
+    idt(r, 0x90, S_CODE_32, handler(0x90), SYS_TRAP, 3, 0);
+    RTRY(r, 0xcd, 0x90);
+    ck_assert_int_eq(r->vector, 0x90);
+    ck_assert_uint_eq(flags(r), 0x3202); /* IOPL is not the gate's to change */
+    ck_assert_uint_eq(slot(r, 2), 0x3202 | VM);
+    at_v86(r, 3, IF);
+    idt(r, 0x90, S_CODE_32, handler(0x90), SYS_TRAP, 2, 0);
+    RTRY(r, 0xcd, 0x90);
+    REFUSED(r, GATE_DPL, GP, 0x90 * 8 + 2);
+    at_v86(r, 0, IF);
+    RTRY(r, 0xf1);
+    ck_assert_int_eq(r->vector, VEC_DB);
+    ck_assert_uint_eq(slot(r, 0), 1);
+    ck_assert_uint_eq(slot(r, 2), 0x202 | VM);
+    at_v86(r, 0, IF);
+    RTRY(r, 0xcc); /* INT3 asks for the gate's DPL alone */
+    ck_assert_int_eq(r->vector, VEC_GP);
+    ck_assert_uint_eq(r->rule, RS_RULE_GATE_DPL);
+    ck_assert_uint_eq(r->fault_error, VEC_BP * 8 + 2);
+    ring_free(r);
+}
+
+BOTH(checks_54_shutdown_out_of_virtual_8086_mode_tells_the_chain)
+{
+    struct ring *r = v86_new(3, 0);
+
+    reg(r, RS_REG_IDTR_LIMIT, 0);
+    RTRY(r, 0xcd, 0x90);
+    ck_assert_int_eq(r->stop.reason, RS_STOP_TRIPLE_FAULT);
+    ck_assert_ptr_nonnull(strstr(r->stop.text, "INT 0x90; delivering it: #GP(0x482) by IDT_LIMIT")); /* EXT=0 */
+    ck_assert_ptr_nonnull(strstr(r->stop.text, "#GP(0x6b) by IDT_LIMIT"));                         /* EXT=1 */
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(flags(r) & VM, VM);
+    ring_free(r);
+}
+
+BOTH(checks_77_sysenter_leaves_virtual_8086_mode_and_sysexit_is_gp_there)
+{
+    struct ring *r = v86_new(0, 0);
+    static const struct {
+        unsigned msr;
+        uint32_t value;
+    } set[] = {{0x174, S_CODE_32}, {0x175, STACK1}, {0x176, TARGET}};
+
+    at_level(r, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        reg(r, RS_REG_RCX, set[i].msr);
+        reg(r, RS_REG_RAX, set[i].value);
+        reg(r, RS_REG_RDX, 0);
+        TRY(r, 0x0f, 0x30);
+        ALLOWED(r);
+    }
+    at_v86(r, 0, IF);
+    RTRY(r, 0x0f, 0x34);
+    ALLOWED(r);
+    ck_assert_uint_eq(flags(r), 2); /* VM and IF are 0 */
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 0);
+    ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), STACK1);
+    ck_assert_uint_eq(get(r, RS_REG_CS), S_CODE_32);
+    ck_assert_uint_eq(get(r, RS_REG_CS_BASE), 0);
+    ck_assert_uint_eq(get(r, RS_REG_SS), S_CODE_32 + 8);
+    ck_assert_uint_eq(get(r, RS_REG_ES_ATTR + I_SS) & (ATTR_DPL | ATTR_DB), ATTR_DB);
+    ck_assert_uint_eq(get(r, RS_REG_DS_BASE), R_DATA << 4); /* the data segments stay the program's */
+    at_v86(r, 3, 0);
+    RTRY(r, 0x0f, 0x35);
+    REFUSED(r, INSN_CPL0, GP, 0);
+    ring_free(r);
+}
+
 BOTH(entering_with_vif_and_vip_both_set_is_gp_before_the_first_instruction)
 {
     const uint32_t image[9] = {0x123, R_CODE, 0x20002 | VIF | VIP, R_SP, R_STACK, 0, 0, 0, 0};
@@ -518,5 +592,8 @@ RUN_TESTS("cpu/v86", the_judges_of_virtual_8086_mode_are_counted_through,
           checks_91_the_redirection_bit_map_sends_int_n_to_the_program_or_to_the_monitor,
           a_redirected_int_n_and_its_iret_are_a_crossing_as_in_real_mode,
           checks_61_breakpoints_and_steps_of_virtual_8086_mode_go_to_level_0,
+          checks_92_a_trap_gate_keeps_if_and_int1_asks_neither_iopl_nor_dpl,
+          checks_54_shutdown_out_of_virtual_8086_mode_tells_the_chain,
+          checks_77_sysenter_leaves_virtual_8086_mode_and_sysexit_is_gp_there,
           entering_with_vif_and_vip_both_set_is_gp_before_the_first_instruction,
           with_pvi_cli_and_sti_of_ring_3_move_vif, checks_91_ports_are_by_the_map_whatever_iopl_says)
