@@ -754,7 +754,42 @@ BOTH(checks_51_compatibility_mode_is_left_and_entered_by_far_transfers)
     ring_free(r);
 }
 
-RUN_TESTS("gates", checks_49_a_32_bit_call_gate_is_judged_by_the_larger_of_cpl_and_rpl,
+BOTH(checks_39_a_null_ss_is_for_64_bit_mode_not_for_compatibility_mode)
+{
+    struct ring *r = ring_new(false);
+
+    for (unsigned compat = 0; compat < 2; compat++) {
+        at_level(r, 0);
+        if (compat) segment(r, I_CS, S_CODE_32, 0, 0xffffffff, ATTR_G | ATTR_P | ATTR_S | 11 | ATTR_DB);
+        reg(r, RS_REG_RAX, 0);
+        TRY(r, 0x8e, 0xd0); /* mov ss, eax */
+        if (compat) REFUSED(r, SS_NULL, GP, 0);
+        else PASSED(r, SS_NULL);
+    }
+    ring_free(r);
+}
+
+BOTH(checks_68_iretq_to_a_16_bit_stack_of_compatibility_code_sets_sp_alone)
+{
+    const uint64_t frame[5] = {TARGET, S_CODE3_32 | 3, 2, 0x1234, S_FREE | 3};
+    struct ring *r = ring_new(false);
+
+    gdt(r, S_FREE, (D_DATA | D_DPL(3)) & ~(1ull << 54)); /* B=0 */
+    at_level(r, 0);
+    for (unsigned i = 0; i < 5; i++) poke(r, STACK1 - 40 + 8 * i, frame[i], 8);
+    reg(r, RS_REG_RSP, STACK1 - 40);
+    TRY(r, 0x48, 0xcf);
+    ALLOWED(r);
+    ck_assert_uint_eq(get(r, RS_REG_CPL), 3);
+    ck_assert_uint_eq(get(r, RS_REG_SS), S_FREE | 3);
+    ck_assert_uint_eq(get(r, RS_REG_RSP), ((STACK1 - 40) & ~0xffffu) | 0x1234); /* the kernel's upper half */
+    ck_assert_uint_eq(get(r, RS_REG_RIP), TARGET);
+    ring_free(r);
+}
+
+RUN_TESTS("gates", checks_39_a_null_ss_is_for_64_bit_mode_not_for_compatibility_mode,
+          checks_68_iretq_to_a_16_bit_stack_of_compatibility_code_sets_sp_alone,
+          checks_49_a_32_bit_call_gate_is_judged_by_the_larger_of_cpl_and_rpl,
           checks_49_a_conforming_target_keeps_the_level_and_a_jump_cannot_go_inwards,
           checks_50_a_32_bit_gate_copies_its_parameters_and_a_return_releases_them_on_both_stacks,
           checks_50_thirty_one_parameters_and_one_that_cannot_be_read,
