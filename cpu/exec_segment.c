@@ -147,6 +147,21 @@ static bool peek_descriptor(struct cpu *c, const struct op *o, uint16_t *selecto
     return true;
 }
 
+/* AMD: call gates in long mode, LDTs and TSSs in 64-bit mode are 16 bytes, and the upper type field counts.
+ * The SDM says nothing of it. APM 3 "LAR", "LSL". */
+static bool peek_upper(struct cpu *c, uint16_t selector, struct desc_ref *r, bool *ok)
+{
+    uint16_t attr = r->d.attr;
+    bool wide = !(attr & ATTR_S) && (attr_system(attr) == SYS_CALL ? cpu_long(c) : cpu_64(c));
+
+    if (!*ok || !wide || !cpu_does(c, BEHAVE_LAR_UPPER)) return true;
+    *ok = desc_find(c, selector, 16, &r->linear);
+    if (!*ok) return true;
+    if (!mem_read_sys(c, r->linear + 8, 8, &r->high)) return false;
+    *ok = desc_unpack(r->low, r->high).upper;
+    return true;
+}
+
 static enum step unprotected(struct cpu *c)
 {
     (void)check(c, RS_RULE_INSN_UNDEFINED, false, 0, 0, 0, 0);
@@ -165,6 +180,7 @@ OP(lar)
     if (!cpu_protected(c)) return unprotected(c);
     if (!peek_descriptor(c, o, &selector, &r, &ok)) return STEP_FAULT;
     ok = ok && seg_lar_judge(r.d.attr, selector, c->cpl, cpu_long(c));
+    if (!peek_upper(c, selector, &r, &ok)) return STEP_FAULT;
     put_zf(c, ok);
     if (ok) reg_put(c, o->reg, o->width, r.low >> 32 & LAR_MASK);
     return STEP_NEXT;
@@ -180,6 +196,7 @@ OP(lsl)
     if (!cpu_protected(c)) return unprotected(c);
     if (!peek_descriptor(c, o, &selector, &r, &ok)) return STEP_FAULT;
     ok = ok && seg_lsl_judge(r.d.attr, selector, c->cpl, cpu_long(c));
+    if (!peek_upper(c, selector, &r, &ok)) return STEP_FAULT;
     put_zf(c, ok);
     if (ok) reg_put(c, o->reg, o->width, r.d.limit);
     return STEP_NEXT;

@@ -427,6 +427,30 @@ BOTH(checks_82_long_mode_segment_limits_are_reserved_and_cpuid_says_so)
     }
 }
 
+BOTH(checks_45_the_upper_type_field_of_wide_descriptors_counts_for_lar_and_lsl_on_amd)
+{
+    static const char *const cpu[] = {"epyc-milan", "skylake"};
+
+    for (unsigned n = 0; n < 2; n++) {
+        struct ring *r = model(cpu[n]);
+        for (unsigned lsl = 0; lsl < 2; lsl++) {
+            for (unsigned compat = 0; compat < 2; compat++) {
+                for (unsigned bad = 0; bad < 2; bad++) {
+                    at_level(r, 0);
+                    if (compat) in_compatibility_mode(r, 0);
+                    gdt(r, S_LDT + 8, bad ? 1ull << 40 : 0);
+                    reg(r, RS_REG_RAX, S_LDT);
+                    TRY(r, 0x0f, (uint8_t)(2 + lsl), 0xc8); /* ecx, eax */
+                    ALLOWED(r);
+                    bool zf = get(r, RS_REG_RFLAGS) & RF_ZF;
+                    ck_assert_int_eq(zf, !(bad && n == 0 && !compat));
+                }
+            }
+        }
+        ring_free(r);
+    }
+}
+
 /* ---- CPUID ----------------------------------------------------------------------------------------------------- */
 
 static void vendor_is(struct ring *r, const char *word)
@@ -491,4 +515,5 @@ RUN_TESTS("vendor", checks_118_66h_before_a_near_branch_cuts_rip_to_16_bits_on_a
           checks_77_sysenter_sysexit_and_amds_sysret_need_protected_mode,
           checks_83_what_the_makers_ignore_or_refuse_in_the_system_call_msrs,
           checks_84_each_maker_has_its_own_msrs_and_refuses_the_others,
-          checks_82_long_mode_segment_limits_are_reserved_and_cpuid_says_so, cpuid_is_each_makers_own)
+          checks_82_long_mode_segment_limits_are_reserved_and_cpuid_says_so,
+          checks_45_the_upper_type_field_of_wide_descriptors_counts_for_lar_and_lsl_on_amd, cpuid_is_each_makers_own)
