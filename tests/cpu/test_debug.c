@@ -395,6 +395,20 @@ BOTH(checks_63_mov_ss_holds_off_steps_and_instruction_breakpoints_for_one_instru
     ring_free(r);
 }
 
+/* The manual promises only the first of a chain its effect; here each has it, and the trap comes behind the last. */
+BOTH(checks_63_a_chain_of_mov_ss_is_stepped_behind_the_instruction_after_it)
+{
+    struct ring *r = at(0);
+
+    reg(r, RS_REG_RAX, S_DATA);
+    arm(r, 0, 0, 0);
+    reg(r, RS_REG_RFLAGS, 2 | TF);
+    RUN(r, 4, 0x8e, 0xd0, 0x8e, 0xd0, 0x8e, 0xd0, 0x90, 0x90); /* mov ss, eax thrice; nop */
+    TRAPPED(r, CODE + 7, 0x4000);
+    ck_assert_uint_eq(r->faults, 1);
+    ring_free(r);
+}
+
 BOTH(checks_64_a_data_breakpoint_on_mov_ss_comes_after_the_next_instruction)
 {
     struct ring *r = at(0);
@@ -498,6 +512,7 @@ RUN_TESTS("cpu/debug", an_access_meets_a_breakpoint_when_any_of_their_bytes_is_t
           checks_65_a_step_and_a_data_breakpoint_make_one_trap,
           with_btf_only_branches_that_go_elsewhere_trap_and_the_trap_clears_it,
           checks_63_mov_ss_holds_off_steps_and_instruction_breakpoints_for_one_instruction,
+          checks_63_a_chain_of_mov_ss_is_stepped_behind_the_instruction_after_it,
           checks_64_a_data_breakpoint_on_mov_ss_comes_after_the_next_instruction,
           checks_64_before_int_3_it_comes_in_ring_0_ahead_of_the_handlers_first_instruction,
           checks_64_int1_takes_what_mov_ss_held_off_with_it, int1_alone_leaves_dr6,
