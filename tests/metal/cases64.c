@@ -9,6 +9,9 @@ __asm__(".text\n.globl on_syscall\non_syscall: mov %r11, %rax\nand $0x100, %eax\
 #undef BAD
 #undef WATCH
 #undef FRAME
+#undef FRAME_SS
+#undef GATE_ABSENT
+#undef IDT_ENDS
 #undef MASK
 #undef MSR
 #undef TR_AGAIN

@@ -77,6 +77,7 @@ static void make_tables(void)
         [4] = 0x00AFFB000000FFFF,  [7] = 0x00EF9B000000FFFF, /* SEL_LD: L and D */
         [8] = 0x00AF1B000000FFFF,                            /* SEL_ABSENT: code, not present */
         [11] = 0x0000820000000000,                           /* SEL_LDT, an empty one */
+        [12] = 0x00CF13000000FFFF,                           /* SEL_SS_ABSENT: data, not present */
     };
     for (int i = 0; i < 32; i++) {
         gdt_of_cases[i] = rows[i];
@@ -84,6 +85,7 @@ static void make_tables(void)
     uint64_t base = (uint64_t)tss;
     *(uint64_t *)((char *)tss + 36) = (uint64_t)trap_stack_top; /* IST1 */
     *(uint64_t *)((char *)tss + 4) = (uint64_t)trap_stack_top;  /* RSP0 */
+    tss[25] = sizeof tss << 16; /* no I/O map: its base lies beyond the limit */
     gdt_of_cases[5] = 0x0000890000000067 | (base & 0xFFFFFF) << 16 | (base >> 24 & 0xFF) << 56;
     uint64_t gate = (uint64_t)stubs; /* SEL_GATE: a 64-bit call gate */
     gdt_of_cases[9] = (gate & 0xFFFF) | 0x08 << 16 | 0xECULL << 40 | (gate >> 16 & 0xFFFF) << 48;
