@@ -161,7 +161,8 @@ static inline void wild_tss32(rs_machine *m, struct dice *d, unsigned at)
     t[24] = below(d, 3) ? 0 : once_in(d, 2) ? SEL(G_LDT) : wild_selector(d);
     t[25] = (once_in(d, 6) ? 1 : 0) | (below(d, 2) ? 0x88u : below(d, 0x280)) << 16;
     wild_poke(m, at, t, 26 * 4);
-    for (unsigned i = 0; i < 6; i++) wild_poke64(m, at + 0x68 + 32 + 8 * i, below(d, 2) ? 0 : wild_word(d, 8));
+    for (unsigned i = 0; i < 10; i++) /* the map of redirections (bit set: to the protected-mode handler), then of ports */
+        wild_poke64(m, at + 0x68 + 8 * i, below(d, 2) ? 0 : wild_word(d, 8));
 }
 
 static inline void wild_tss16(rs_machine *m, struct dice *d, unsigned at)
@@ -329,25 +330,32 @@ static const uint8_t wild_0f[] = {0x00, 0x00, 0x01, 0x01, 0x01, 0x02, 0x03, 0x20
 static const uint8_t wild_0f_plain[] = {0x05, 0x06, 0x07, 0x08, 0x09, 0x0b, 0x30, 0x32, 0x31, 0x34, 0x35, 0xa0, 0xa1,
     0xa8, 0xa9, 0xa2, 0x33, 0xaa};
 static const uint32_t wild_msrs[] = {0x10, 0x1b, 0x3b, 0x174, 0x175, 0x176, 0x1a0, 0x1d9, 0x277, 0xc0000080, 0xc0000081,
-    0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103, 0x17a, 0x2ff};
+    0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103, 0x17a, 0x2ff, 0x179, 0x200, 0x250, 0x400, 0x401, 0x6e0, 0x80b, 0x83f, 0xda0, 0xc0010010, 0xc0010015, 0xc0010117};
 
 #define PICK(d, list) ((list)[below((d), sizeof(list) / sizeof((list)[0]))])
 
-/* mov ecx, msr; mov eax, value; xor edx, edx; wrmsr */
+/* mov ecx, msr; mov eax, value; xor edx, edx (or a value); wrmsr */
 static inline void put_wrmsr(struct code *k, struct dice *d)
 {
     put(k, 0xb9);
     put_n(k, PICK(d, wild_msrs), 4);
     put(k, 0xb8);
-    put_n(k, below(d, 2) ? wild_code(d) : wild_word(d, 4), 4);
-    put_n(k, 0x300fd231, 4);
+    put_n(k, below(d, 2) ? wild_code(d) : below(d, 2) ? 1u << below(d, 32) : wild_word(d, 4), 4);
+    if (below(d, 4)) {
+        put_n(k, 0x300fd231, 4);
+        return;
+    }
+    put(k, 0xba); /* mov edx, the high half */
+    put_n(k, wild_word(d, 4), 4);
+    put_n(k, 0x300f, 2);
 }
 
 /* mov eax, value near what the register holds; mov cr, eax or mov dr, eax */
 static inline void put_control(struct code *k, struct dice *d)
 {
-    static const uint32_t values[] = {0x15, 0x14, 0x80000015, 0x80010015, 0x60000014, 0x20, 0x30, 0xb0, 0x620, 0x6a0, 0x3,
-                                      WILD_PAGES, 0x8b, 0x80000037, 0x40015, 0x4};
+    static const uint32_t values[3][8] = {{0x15, 0x14, 0x80000015, 0x80010015, 0x60000014, 0x8000001d, 0x40015, 0x80000035},
+                                          {WILD_PAGES, WILD_PAGES, WILD_PAGES | 0x18, WILD_PAGES + 0x1000, WILD_PAGES + 0x2000, 0, WILD_PAGES, WILD_DATA},
+                                          {0x20, 0x30, 0xb0, 0x620, 0x6a0, 0x3, 0x8b, 0x300630}};
     static const uint32_t dr7[] = {0x400, 0x401, 0x10402, 0x30403, 0x20701, 0xf0403, 0xd0703, 0x2400, 0x155, 0x5555};
 
     put(k, 0xb8);
@@ -358,9 +366,11 @@ static inline void put_control(struct code *k, struct dice *d)
         put(k, 0xc0 | (enable ? 7 : below(d, 4)) << 3);
         return;
     }
-    put_n(k, PICK(d, values) ^ (once_in(d, 4) ? 1u << below(d, 32) : 0), 4);
+    unsigned which = PICK(d, ((const uint8_t[]){0, 0, 1, 2}));
+
+    put_n(k, PICK(d, values[which]) ^ (once_in(d, 4) ? 1u << below(d, 32) : 0), 4);
     put_n(k, 0x220f, 2);
-    put(k, 0xc0u | (unsigned)PICK(d, ((const uint8_t[]){0, 0, 3, 4})) << 3);
+    put(k, 0xc0u | (which ? which + 2 : 0) << 3);
 }
 
 static inline void put_far(struct code *k, struct dice *d)
@@ -414,6 +424,71 @@ static inline void put_selector(struct code *k, struct dice *d)
     }
 }
 
+/* mov al, value; out port, al: the A20 gate of port 92h, the 8254 and the mask of the 8259, NMIs at port 70h */
+static inline void put_port(struct code *k, struct dice *d)
+{
+    static const uint8_t ports[] = {0x92, 0x92, 0x43, 0x40, 0x40, 0x21, 0x20, 0x70, 0x60, 0x64, 0xa1};
+    static const uint8_t values[] = {0, 2, 0x34, 0x14, 0x10, 0, 0x20, 0x80, 0xfe, 0xdd, 0xdf, 0x11};
+
+    put(k, 0xb0);
+    put(k, below(d, 2) ? PICK(d, values) & ~1u : below(d, 256) & ~1u); /* bit 0 of port 92h resets */
+    put(k, 0xe6);
+    put(k, PICK(d, ports));
+}
+
+/* mov byte or word [somewhere in the code], op: often just ahead. 16- or 32-bit addressing as it comes. */
+static inline void put_smc(struct code *k, struct dice *d)
+{
+    unsigned to = below(d, 2) ? WILD_CODE + ((k->n + below(d, 32)) & (WILD_CODE_SIZE - 1)) : wild_code(d);
+
+    if (below(d, 2)) {
+        put(k, 0xa2); /* mov [moffs], al */
+        put_n(k, to, below(d, 3) ? 4 : 2);
+    } else {
+        put(k, 0xbf); /* mov edi, to; stosb or stosw */
+        put_n(k, to, below(d, 3) ? 4 : 2);
+        put(k, 0xaa | below(d, 2));
+    }
+}
+
+/* mov edi, entry; xor dword [edi], a bit; perhaps INVLPG or MOV CR3: a table changes under the TLB's feet */
+static inline void put_table(struct code *k, struct dice *d)
+{
+    static const uint32_t tables[] = {WILD_GDT, WILD_LDT, WILD_IDT, WILD_TSS, WILD_PAGES, WILD_PAGES + 0x1000, WILD_PAGES + 0x3000};
+
+    put(k, 0xbf);
+    put_n(k, PICK(d, tables) + 4 * below(d, 96), 4);
+    put_n(k, 0x3781, 2);
+    put_n(k, 1u << below(d, 32), 4);
+    if (below(d, 2)) put_n(k, below(d, 2) ? 0x3f010f : 0xd8220f, 3);
+}
+
+/* A short loop: mov ecx, n; a few instructions; loop back. */
+static inline void put_insn(struct code *k, struct dice *d);
+static inline void put_loop(struct code *k, struct dice *d)
+{
+    unsigned from;
+
+    put(k, 0xb9);
+    put_n(k, below(d, 40), 4);
+    from = k->n;
+    for (unsigned n = below(d, 4); n > 0; n--) put_insn(k, d);
+    if (k->n - from < 120) {
+        put(k, 0xe2);
+        put(k, (from - k->n - 1) & 0xff);
+    }
+}
+
+static inline void put_system(struct code *k, struct dice *d)
+{
+    switch (below(d, 5)) {
+    case 0: put_port(k, d); break;
+    case 1: put_smc(k, d); break;
+    case 2: put_table(k, d); break;
+    default: put_loop(k, d); break;
+    }
+}
+
 static inline void put_insn(struct code *k, struct dice *d)
 {
     unsigned kind = below(d, 64);
@@ -452,6 +527,8 @@ static inline void put_insn(struct code *k, struct dice *d)
     } else if (kind < 59) { /* jcc, loop, jmp, call */
         put(k, PICK(d, ((const uint8_t[]){0x74, 0x75, 0x72, 0x7c, 0xe0, 0xe2, 0xe3, 0xeb})));
         put(k, below(d, 64));
+    } else if (kind < 60) {
+        put_system(k, d);
     } else if (kind < 62) { /* mov r, imm */
         put(k, 0xb8 | below(d, 8));
         put_n(k, below(d, 2) ? wild_data(d) : below(d, 2) ? wild_stack(d) : wild_word(d, 4), 4);
@@ -498,6 +575,10 @@ static inline void wild_segments(rs_machine *m, struct dice *d, enum wild_mode m
         unsigned index = code ? cpl ? row[mode].code3 : row[mode].code : cpl ? row[mode].data3 : row[mode].data;
         unsigned sel = index ? SEL(index) | cpl : shifted ? below(d, 0x400) : 0;
 
+        if (index && !code && once_in(d, 16)) { /* expand-down: all above 7FFFh */
+            wild_segment(m, i, SEL(G_DOWN) | cpl, 0, 0x7fff, 0x4097 | cpl << 5);
+            continue;
+        }
         wild_segment(m, i, sel, index ? 0 : sel << 4, row[mode].limit, (code ? row[mode].code_attr : row[mode].data_attr) | cpl << 5);
     }
 }
@@ -507,7 +588,7 @@ static inline void wild_control(rs_machine *m, struct dice *d, enum wild_mode mo
     bool lma = mode >= W_COMPAT, real = mode <= W_BIG_REAL, paging = lma || (!real && below(d, 2)), pae = lma || below(d, 2);
     uint64_t cr4 = (pae ? 0x20 : 0) | (below(d, 2) ? 0x10 : 0) | 0x600;
 
-    if (once_in(d, 3)) cr4 |= 0x3; /* VME, PVI */
+    if (once_in(d, mode == W_V86 ? 2 : 3)) cr4 |= 0x3; /* VME, PVI */
     if (once_in(d, 3)) cr4 |= 0x8 | (below(d, 2) ? 0x80 : 0);
     if (once_in(d, 4)) cr4 |= 0x300800; /* UMIP, SMEP, SMAP */
     if (lma) wild_pages_long(m, d);
@@ -515,7 +596,7 @@ static inline void wild_control(rs_machine *m, struct dice *d, enum wild_mode mo
     wild_set(m, RS_REG_CR4, cr4);
     wild_set(m, RS_REG_EFER, (lma ? 0x501u : 1u) | (below(d, 2) ? 0x800u : 0));
     wild_set(m, RS_REG_CR0, (paging ? 0x80000000u : 0) | (real ? 0x10u : 0x11u) | (below(d, 2) ? 0x10000u : 0) | (once_in(d, 4) ? 0x40000u : 0) |
-                                (below(d, 8) ? 0x4u : 0) | (once_in(d, 8) ? 0xau : 0)); /* EM: x87 is another issue's */
+                                (below(d, 32) ? 0x4u : 0) | (once_in(d, 8) ? 0xau : 0)); /* EM: x87 is another issue's */
     wild_set(m, RS_REG_CR3, WILD_PAGES);
 }
 
@@ -560,15 +641,15 @@ static inline void wild_registers(rs_machine *m, struct dice *d, enum wild_mode 
     }
 }
 
-/** Build the guest in a machine of WILD_MEM bytes or more. */
-static inline void wild_build(rs_machine *m, struct dice *d)
+/** Build the guest in a machine of WILD_MEM bytes or more. wide: its processor knows IA-32e mode. */
+static inline void wild_build(rs_machine *m, struct dice *d, bool wide)
 {
     static const uint8_t nothing[16];
-    enum wild_mode mode = (enum wild_mode)below(d, W_MODES);
+    enum wild_mode mode = (enum wild_mode)below(d, wide ? W_MODES : W_COMPAT);
     unsigned cpl = mode == W_V86 ? 3 : mode <= W_BIG_REAL || below(d, 2) ? 0 : 3;
     struct code k = {.n = 0};
 
-    if (rs_load_flat(m, nothing, sizeof nothing, WILD_CODE, WILD_CODE, RS_FLAT_LONG64, 0x100000) != RS_OK) abort();
+    if (rs_load_flat(m, nothing, sizeof nothing, WILD_CODE, WILD_CODE, wide ? RS_FLAT_LONG64 : RS_FLAT_PROT32, 0x100000) != RS_OK) abort();
     while (k.n < sizeof k.b) put_insn(&k, d);
     wild_poke(m, WILD_CODE, k.b, sizeof k.b);
     wild_tables(m, d, mode);

@@ -21,7 +21,7 @@ static rs_machine *machine(enum rs_engine engine, const uint8_t *bytes, size_t s
     config.mem_bytes = WILD_MEM;
     config.cpu = "max";
     if (rs_create(&config, &m, NULL, 0) != RS_OK) abort();
-    wild_build(m, &d);
+    wild_build(m, &d, true);
     return m;
 }
 
