@@ -3,6 +3,7 @@
  * codes, rights, A and D, PDPTE registers that are loaded and judged by MOV CR.
  * Manual: SDM 3A "32-Bit Paging", "PAE Paging", "Page-Fault Exceptions", "Access Rights".
  */
+#include "cpu/protect.h"
 #include "tests/cpu/both.h"
 
 enum { PD = 0x260000, PT = 0x261000, PDPT = 0x262000, PD2 = 0x263000, PAGE = 0x800000 };
@@ -200,10 +201,24 @@ BOTH(a_linear_address_goes_round_at_4_gib_and_tables_lie_below_it)
     ring_free(r);
 }
 
+START_TEST(each_pdpte_of_the_four_and_no_other_is_judged_if_present)
+{
+    for (unsigned i = 0; i < 5; i++) {
+        uint64_t pdpte[5] = {1, 1, 1, 1, 1};
+
+        pdpte[i] |= 1u << 1; /* reserved */
+        ck_assert_int_eq(pdptes_judge(pdpte, 40), i == 4);
+        pdpte[i] &= ~1ull; /* not present: what else it holds is ignored */
+        ck_assert_int_eq(pdptes_judge(pdpte, 40), 1);
+    }
+}
+END_TEST
+
 RUN_TESTS("cpu/paging32", checks_1_and_5_legacy_page_faults_have_the_error_codes_of_the_manual,
           checks_9_10_accessed_and_dirty_are_set_in_4_and_8_byte_entries,
           checks_4_a_fetch_fault_says_so_only_with_nxe_and_pae_or_with_smep,
           checks_8_4_mbyte_pages_have_their_reserved_and_pse_36_bits,
           checks_8_pdptes_are_judged_and_loaded_by_mov_cr_and_not_looked_at_again,
           from_32_bit_paging_to_long_mode_goes_through_paging_off,
-          a_linear_address_goes_round_at_4_gib_and_tables_lie_below_it)
+          a_linear_address_goes_round_at_4_gib_and_tables_lie_below_it,
+          each_pdpte_of_the_four_and_no_other_is_judged_if_present)
