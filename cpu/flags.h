@@ -71,14 +71,14 @@ static inline void fl_set_cf(struct cpu *c, bool cf)
 }
 
 /** The six arithmetic flags as RF_* bits. */
-static inline uint32_t fl_get(const struct cpu *c)
+static inline __attribute__((always_inline)) uint32_t fl_get(const struct cpu *c)
 {
     return (fl_cf(c) ? RF_CF : 0) | (fl_pf(c) ? RF_PF : 0) | (fl_af(c) ? RF_AF : 0) |
            (fl_zf(c) ? RF_ZF : 0) | (fl_sf(c) ? RF_SF : 0) | (fl_of(c) ? RF_OF : 0);
 }
 
 /** Set all six from RF_* bits. Canonical: equal flags give equal words. */
-static inline void fl_put(struct cpu *c, uint64_t flags)
+static inline __attribute__((always_inline)) void fl_put(struct cpu *c, uint64_t flags)
 {
     bool zf = flags & RF_ZF, sf = flags & RF_SF, pf = flags & RF_PF;
     uint64_t res = zf ? 0 : (sf ? 0xffffffffffffff00u : 0x100u) | (pf ? 0 : 1);

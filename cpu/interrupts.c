@@ -95,7 +95,8 @@ static enum take take_init(struct cpu *c)
     return TAKE_DELIVERED;
 }
 
-enum take interrupts_take(struct cpu *c)
+/* All but INTR, in the order of their classes. */
+__attribute__((noinline)) static enum take take_rare(struct cpu *c)
 {
     if (c->mc_pending) return take_machine_check(c);
     if (c->init_pending && !(c->trap_pending & DR6_BT)) return take_init(c);
@@ -109,6 +110,16 @@ enum take interrupts_take(struct cpu *c)
         c->nmi_pending = false;
         wake(c, VEC_NMI);
         return take(c, &(struct fault){.vector = VEC_NMI, .klass = FC_NMI});
+    }
+    return TAKE_NONE;
+}
+
+enum take interrupts_take(struct cpu *c)
+{
+    /* asked at every boundary: one test for what is seldom there */
+    if (__builtin_expect((c->mc_pending | c->init_pending | c->nmi_pending | (c->trap_pending != 0)) != 0, 0)) {
+        enum take t = take_rare(c);
+        if (t != TAKE_NONE) return t;
     }
     if (c->intr_line && (c->flags & RF_IF) && c->shadow == 0) return take_intr(c);
     return TAKE_NONE;

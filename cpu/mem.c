@@ -284,7 +284,7 @@ static bool seg_linear(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, en
 }
 
 /* Elsewhere the segment is asked first; what it would refuse, or tell of, goes the slow way. */
-static __attribute__((noinline)) void *based_hit(const struct cpu *c, const struct filter_slot *table, enum seg seg,
+static void *based_hit(const struct cpu *c, const struct filter_slot *table, enum seg seg,
                                                  uint64_t eff, unsigned n)
 {
     const struct segment *s = &c->seg[seg];
@@ -297,12 +297,18 @@ static __attribute__((noinline)) void *based_hit(const struct cpu *c, const stru
     return mem_hit(c, table, (uint32_t)(s->base + eff), n);
 }
 
+static inline bool is_flat(const struct cpu *c) { return LIKELY((c->ctx & CTX_MODE) == 2); }
+
 /* In 64-bit mode what hits the filter needs no more thought. */
-static inline __attribute__((always_inline)) void *seg_hit(const struct cpu *c, const struct filter_slot *table,
-                                                           enum seg seg, uint64_t eff, unsigned n)
+static inline __attribute__((always_inline)) void *flat_hit(const struct cpu *c, const struct filter_slot *table,
+                                                            enum seg seg, uint64_t eff, unsigned n)
 {
-    if (UNLIKELY((c->ctx & CTX_MODE) != 2)) return based_hit(c, table, seg, eff, n);
     return mem_hit(c, table, seg >= SEG_FS ? c->seg[seg].base + eff : eff, n);
+}
+
+static void *seg_hit(const struct cpu *c, const struct filter_slot *table, enum seg seg, uint64_t eff, unsigned n)
+{
+    return is_flat(c) ? flat_hit(c, table, seg, eff, n) : based_hit(c, table, seg, eff, n);
 }
 
 static bool read_slow(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, enum rs_access kind,
@@ -322,10 +328,31 @@ static bool write_slow(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, ui
     return seg_linear(c, seg, eff, n, RS_WRITE, &lin) && linear_write(c, lin, n, &h, value);
 }
 
+/* Outside 64-bit mode: by tail calls, so that the paths of 64-bit mode keep no frame. */
+static __attribute__((noinline)) bool read_based(struct cpu *c, enum seg seg, uint64_t eff, unsigned n,
+                                                 enum rs_access kind, uint64_t *value)
+{
+    const void *host = based_hit(c, kind == RS_WRITE ? c->wr : c->rd, seg, eff, n);
+
+    if (UNLIKELY(host == NULL)) return read_slow(c, seg, eff, n, kind, value);
+    *value = host_read(host, n);
+    return true;
+}
+
+static __attribute__((noinline)) bool write_based(struct cpu *c, enum seg seg, uint64_t eff, unsigned n,
+                                                  uint64_t value)
+{
+    void *host = based_hit(c, c->wr, seg, eff, n);
+
+    if (UNLIKELY(host == NULL)) return write_slow(c, seg, eff, n, value);
+    host_write(host, n, value);
+    return true;
+}
+
 bool mem_read(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value)
 {
-    const void *host = seg_hit(c, c->rd, seg, eff, n);
-
+    if (!is_flat(c)) return read_based(c, seg, eff, n, RS_READ, value);
+    const void *host = flat_hit(c, c->rd, seg, eff, n);
     if (UNLIKELY(host == NULL)) return read_slow(c, seg, eff, n, RS_READ, value);
     *value = host_read(host, n);
     return true;
@@ -347,8 +374,8 @@ bool mem_read_push(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64
 
 bool mem_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t value)
 {
-    void *host = seg_hit(c, c->wr, seg, eff, n);
-
+    if (!is_flat(c)) return write_based(c, seg, eff, n, value);
+    void *host = flat_hit(c, c->wr, seg, eff, n);
     if (UNLIKELY(host == NULL)) return write_slow(c, seg, eff, n, value);
     host_write(host, n, value);
     return true;
@@ -356,8 +383,8 @@ bool mem_write(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t v
 
 bool mem_read_rmw(struct cpu *c, enum seg seg, uint64_t eff, unsigned n, uint64_t *value)
 {
-    const void *host = seg_hit(c, c->wr, seg, eff, n);
-
+    if (!is_flat(c)) return read_based(c, seg, eff, n, RS_WRITE, value);
+    const void *host = flat_hit(c, c->wr, seg, eff, n);
     if (UNLIKELY(host == NULL)) return read_slow(c, seg, eff, n, RS_WRITE, value);
     *value = host_read(host, n);
     return true;

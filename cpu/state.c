@@ -177,18 +177,27 @@ static enum filter_context filter_context(const struct cpu *c)
     return c->flags & RF_AC ? FILTER_SUP_AC : FILTER_SUP;
 }
 
+static bool control_same(const struct cpu *c)
+{
+    return c->cr0 == c->env_cr0 && c->cr4 == c->env_cr4 && c->efer == c->env_efer;
+}
+
 /* CR0, CR4 or EFER have changed. */
-void cpu_control_changed(struct cpu *c)
+__attribute__((noinline)) static void control_follow(struct cpu *c)
 {
     struct mmu_env env;
 
     if ((c->cr4 ^ c->env_cr4) & CR4_DE) debug_changed(c);
-    if (c->cr0 == c->env_cr0 && c->cr4 == c->env_cr4 && c->efer == c->env_efer) return;
     c->env_cr0 = c->cr0;
     c->env_cr4 = c->cr4;
     c->env_efer = c->efer;
     env = environment(c);
     if (memcmp(&env, &c->mmu.env, sizeof(env)) != 0) mmu_set_env(&c->mmu, &env);
+}
+
+void cpu_control_changed(struct cpu *c)
+{
+    if (!control_same(c)) control_follow(c);
 }
 
 void cpu_mode_changed(struct cpu *c)
@@ -198,7 +207,7 @@ void cpu_mode_changed(struct cpu *c)
     bool align = c->cpl == 3 && (c->flags & RF_AC) && (c->cr0 & CR0_AM);
 
     c->ctx = decode_context(c);
-    cpu_control_changed(c);
+    if (UNLIKELY(!control_same(c))) control_follow(c);
     c->rd = align ? (struct filter_slot *)(uintptr_t)nothing : f->rd[k];
     c->wr = align ? (struct filter_slot *)(uintptr_t)nothing : f->wr[k];
     c->fetch = f->fetch[c->cpl == 3 ? 0 : 1];

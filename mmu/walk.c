@@ -51,17 +51,23 @@ static uint64_t reserved_pae(const struct mmu_env *env, unsigned level, uint64_t
 
 uint64_t mmu_pdpte_reserved(unsigned maxphyaddr) { return (~0ull << maxphyaddr) | 0x1e6; /* 8:5, 2:1 */ }
 
-uint64_t walk_reserved(const struct mmu_env *env, unsigned level, uint64_t entry)
+static inline __attribute__((always_inline)) uint64_t reserved_4_level(const struct mmu_env *env, unsigned level,
+                                                                       uint64_t entry)
 {
     uint64_t reserved = beyond_maxphyaddr(env);
 
-    if (!env->lma) return env->pae ? reserved_pae(env, level, entry) : reserved_32bit(env, level, entry);
     if (!env->nxe) reserved |= PTE_XD;
     if (level == 4) reserved |= PTE_PS;
     if (level == 3 && !env->pages_1g) reserved |= PTE_PS;
     if (level == 3 && (entry & PTE_PS)) reserved |= 0x3fffe000ull; /* 29:13; bit 12 is PAT */
     if (level == 2 && (entry & PTE_PS)) reserved |= 0x001fe000ull; /* 20:13 */
     return reserved;
+}
+
+uint64_t walk_reserved(const struct mmu_env *env, unsigned level, uint64_t entry)
+{
+    if (env->lma) return reserved_4_level(env, level, entry);
+    return env->pae ? reserved_pae(env, level, entry) : reserved_32bit(env, level, entry);
 }
 
 static bool maps_page(unsigned level, uint64_t entry)
@@ -214,7 +220,7 @@ void walk(const struct walk_reader *reader, const struct mmu_env *env, uint64_t 
         out->steps++;
         out->read++;
         if (!(entry & PTE_P)) return;
-        if (entry & walk_reserved(env, level, entry)) {
+        if (entry & reserved_4_level(env, level, entry)) {
             out->status = WALK_RESERVED;
             return;
         }
