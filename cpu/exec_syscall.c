@@ -13,12 +13,20 @@
 /* ---- what they ask ------------------------------------------------------------------------------------- */
 
 /* SYSCALL and SYSRET: the mode, then EFER.SCE. */
-static bool syscall_check(struct cpu *c)
+static __attribute__((noinline)) bool syscall_ask(struct cpu *c)
 {
     bool ok = cpu_64(c) || cpu_does(c, BEHAVE_SYSCALL_LEGACY);
 
     return check(c, RS_RULE_INSN_64, ok, cpu_rip(c), c->seg[SEG_CS].attr, c->efer, 0) &&
            check(c, RS_RULE_SYSCALL_SCE, (c->efer & EFER_SCE) != 0, cpu_rip(c), c->efer, 0, 0);
+}
+
+/* The usual answer without a call. */
+static inline __attribute__((always_inline)) bool syscall_check(struct cpu *c)
+{
+    bool usual = cpu_64(c) && (c->efer & EFER_SCE) && !c->observe_checks;
+
+    return __builtin_expect(usual, 1) || syscall_ask(c);
 }
 
 static bool pe_check(struct cpu *c)
