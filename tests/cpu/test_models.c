@@ -306,6 +306,12 @@ BOTH(misc_enable_keeps_its_bits_limits_cpuid_and_takes_nx_away)
     ck_assert_uint_ge(AGAIN(r, 0, cpuid_at(r, 0, 0)).a, 7);
     ck_assert_uint_eq(AGAIN(r, 0, cpuid_at(r, 0x80000001, 0)).d & EDX_NX, EDX_NX);
     ring_free(r);
+    r = ring_new_cpu(false, "haswell,-nx"); /* nothing to take away: the bit is reserved */
+    wrmsr(r, MSR_MISC_ENABLE, 0);
+    ALLOWED(r);
+    wrmsr(r, MSR_MISC_ENABLE, MISC_XD_OFF);
+    REFUSED(r, MSR_RSVD, GP, 0);
+    ring_free(r);
 }
 
 /* ---- CPUID ----------------------------------------------------------------------------------------------------- */
