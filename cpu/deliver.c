@@ -134,7 +134,7 @@ static enum rs_crossing crossing_of(const struct fault *f)
     return RS_X_NMI;
 }
 
-static void charge(struct cpu *c, const struct delivery *d)
+static inline __attribute__((always_inline)) void charge(struct cpu *c, const struct delivery *d)
 {
     if (!d->inner) {
         cpu_charge_event(c, RS_CAT_TRANSITION, COST_INT_SAME);
@@ -158,7 +158,7 @@ static void event_syscall(struct cpu *c, const struct delivery *d)
 }
 
 /* The handler is entered: mode, time, count, ledger. */
-static void entered(struct cpu *c, const struct delivery *d)
+static inline __attribute__((always_inline)) void entered(struct cpu *c, const struct delivery *d)
 {
     const struct fault *f = d->f;
 
@@ -189,7 +189,7 @@ static void commit(struct cpu *c, const struct delivery *d)
 
 /* ---- real mode ---------------------------------------------------------------------------------------------------- */
 
-static bool take_real(struct cpu *c, struct delivery *d)
+static __attribute__((noinline)) bool take_real(struct cpu *c, struct delivery *d)
 {
     if (!real_deliver(c, d->f->vector, d->flags, d->rip)) return false;
     charge(c, d);

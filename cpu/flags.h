@@ -88,7 +88,7 @@ static inline __attribute__((always_inline)) void fl_put(struct cpu *c, uint64_t
 }
 
 /** Whole RFLAGS. */
-static inline uint64_t flags_get(const struct cpu *c) { return c->flags | fl_get(c) | RF_ONE; }
+static inline __attribute__((always_inline)) uint64_t flags_get(const struct cpu *c) { return c->flags | fl_get(c) | RF_ONE; }
 /** Whole RFLAGS, unchecked: the caller has decided which bits may change. The run loop must be
  *  re-entered afterwards (STEP_END) if IF, TF, AC, IOPL or VM changed; cpu_mode_changed() refreshes
  *  what hangs on AC, IOPL and VM. */
