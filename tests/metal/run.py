@@ -23,6 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 GUEST = ROOT / "bench/guest"
 RECORD, REASONS, PAGE = HERE / "record.json", HERE / "reasons.txt", ROOT / "docs/CONFORMANCE.md"
+LEGACY = HERE / "legacy.md"  # the page's last part, written by hand: what other bare-metal programs have shown
 PROGRAMS = ["cases64"]
 FLAGS = ("-std=gnu17 -O1 -m64 -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=small -fno-pic "
          "-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing -fno-lto -Wall "
@@ -181,7 +182,7 @@ def page(ours, record):
     same = [k for k in ours if k not in apart]
     out += ["", f"## Where all three agree: {len(same)} cases\n", "| case | manual | outcome |", "| --- | --- | --- |"]
     out += [f"| {k} | {ours[k][0]} | {ours[k][1]} |" for k in same]
-    return "\n".join(out) + "\n"
+    return "\n".join(out) + "\n\n" + LEGACY.read_text()
 
 
 def judge_ours(ours):
