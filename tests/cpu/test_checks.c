@@ -3,35 +3,8 @@
  * canonical addresses as instructions meet them, #DB and system calls, atomicity, encodings. Each test
  * runs on both engines. What is expected is the manual's word, Intel's where it and AMD's differ.
  */
-#include "ringside/ringside.h"
+#include "tests/cpu/both.h"
 
-/* ring.h makes its machines on the engine in turn. */
-static enum rs_engine engine;
-static void config_init(struct rs_config *config)
-{
-    rs_config_init(config);
-    config->engine = engine;
-}
-#define rs_config_init config_init
-#include "tests/cpu/ring.h"
-#undef rs_config_init
-
-/* An expression, so that it can stand behind others in AGAIN. */
-#undef TRY
-#define TRY(r, ...)                                                                                \
-    try_bytes((r), (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
-#define AGAIN(r, cpl, ...) (at_level((r), (cpl)), __VA_ARGS__)
-
-#define BOTH(name)                                                                                 \
-    static void name##_on_one(void);                                                               \
-    START_TEST(name)                                                                               \
-    {                                                                                              \
-        for (engine = RS_ENGINE_FAST; engine <= RS_ENGINE_REFERENCE; engine++) name##_on_one();    \
-    }                                                                                              \
-    END_TEST                                                                                       \
-    static void name##_on_one(void)
-
-#define NON_CANON 0x0000800000000000ull
 #define PF_P 1u
 #define PF_W 2u
 #define PF_U 4u

@@ -4,32 +4,9 @@
  * Manual: SDM 3B "Debug Registers", "Debug Exceptions"; SDM 3A "Masking Exceptions and Interrupts When Switching
  * Stacks".
  */
-#include "ringside/ringside.h"
-
-static enum rs_engine engine;
-static void config_init(struct rs_config *config)
-{
-    rs_config_init(config);
-    config->engine = engine;
-}
-#define rs_config_init config_init
-#include "tests/cpu/ring.h"
-#undef rs_config_init
+#include "tests/cpu/both.h"
 
 #include "cpu/debug.h"
-
-#define BOTH(name)                                                                                 \
-    static void name##_on_one(void);                                                               \
-    START_TEST(name)                                                                               \
-    {                                                                                              \
-        for (engine = RS_ENGINE_FAST; engine <= RS_ENGINE_REFERENCE; engine++) name##_on_one();    \
-    }                                                                                              \
-    END_TEST                                                                                       \
-    static void name##_on_one(void)
-
-#undef TRY
-#define TRY(r, ...)                                                                                \
-    try_bytes((r), (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
 /* DR7: breakpoint n enabled globally, R/W, LEN as the field holds it. */
 #define ON(n, rw, len) (2u << 2 * (n) | ((unsigned)(rw) | (unsigned)(len) << 2) << (16 + 4 * (n)))

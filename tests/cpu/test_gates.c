@@ -2,27 +2,7 @@
  * test_gates.c - 16- and 32-bit call gates, the stacks of inner levels out of 16- and 32-bit TSSs, 16-bit
  * interrupt and trap gates, and the way back from them: by guest code through rs_run, on both engines.
  */
-#include "ringside/ringside.h"
-
-/* ring.h makes its machines on the engine in turn. */
-static enum rs_engine engine;
-static void config_init(struct rs_config *config)
-{
-    rs_config_init(config);
-    config->engine = engine;
-}
-#define rs_config_init config_init
-#include "tests/cpu/ring.h"
-#undef rs_config_init
-
-#define BOTH(name)                                                                                 \
-    static void name##_on_one(void);                                                               \
-    START_TEST(name)                                                                               \
-    {                                                                                              \
-        for (engine = RS_ENGINE_FAST; engine <= RS_ENGINE_REFERENCE; engine++) name##_on_one();    \
-    }                                                                                              \
-    END_TEST                                                                                       \
-    static void name##_on_one(void)
+#include "tests/cpu/both.h"
 
 /* More of the GDT. */
 enum {
@@ -200,51 +180,51 @@ BOTH(checks_50_the_new_stack_is_judged_before_any_push)
     gate_at(r, SYS_CALL, S_CODE_32, TARGET, 3, 1);
     poke(r, STACK0 - 4, 0x12345678, 4);
 #define NEW_SS(sel) poke(r, TSS + 8, (sel), 4)
-#define AGAIN FROM(r, 3, CALL_GATE(3))
+#define ONCE_MORE FROM(r, 3, CALL_GATE(3))
     /* handlers take a task's stack too: theirs is DPL 3, conforming code at the same level */
     for (unsigned v = 10; v < 14; v++) idt(r, v, G_CONF, handler(v), SYS_INT, 3, 0);
     NEW_SS(1);
-    AGAIN;
+    ONCE_MORE;
     REFUSED(r, TSS_SS_NULL, TS, 0);
     NEW_SS(G_END);
-    AGAIN;
+    ONCE_MORE;
     REFUSED(r, TSS_SS_TABLE, TS, G_END);
     NEW_SS(S_DATA | 1);
-    AGAIN;
+    ONCE_MORE;
     REFUSED(r, TSS_SS_RPL, TS, S_DATA);
     NEW_SS(S_DATA3);
-    AGAIN;
+    ONCE_MORE;
     REFUSED(r, TSS_SS_DPL, TS, S_DATA3);
     NEW_SS(S_CODE_32);
-    AGAIN;
+    ONCE_MORE;
     REFUSED(r, TSS_SS_TYPE, TS, S_CODE_32);
     gdt(r, G_X, D_DATA & ~D_P);
     NEW_SS(G_X);
-    AGAIN;
+    ONCE_MORE;
     REFUSED(r, TSS_SS_P, SS, G_X);
     gdt(r, G_X, 0x0040930000000000ull | (STACK0 & 0xffff) | (uint64_t)(STACK0 >> 16) << 48);
     poke(r, TSS + 4, 0x13, 4); /* 20 bytes are wanted */
-    AGAIN;
+    ONCE_MORE;
     REFUSED(r, GATE_STACK_LIMIT, SS, G_X);
     poke(r, TSS + 4, 0x14, 4);
-    AGAIN;
+    ONCE_MORE;
     PASSED(r, GATE_STACK_LIMIT);
     ck_assert_uint_eq(get(r, RS_REG_RSP), 0);
     NEW_SS(S_DATA);
     poke(r, TSS + 4, STACK0, 4);
     reg(r, RS_REG_ES_LIMIT + I_TR, 8); /* ESP0 is in, SS0 is not */
-    AGAIN;
+    ONCE_MORE;
     REFUSED(r, TSS_LIMIT, TS, S_TSS);
     reg(r, RS_REG_ES_LIMIT + I_TR, 9);
-    AGAIN;
+    ONCE_MORE;
     PASSED(r, TSS_LIMIT);
     /* the new stack comes before the target's limit */
     gdt(r, G_X, 0x00409b000000ffffull);
     gate_at(r, SYS_CALL, G_X, TARGET, 3, 1);
-    AGAIN;
+    ONCE_MORE;
     REFUSED(r, LIMIT_FETCH, GP, 0);
     NEW_SS(1);
-    AGAIN;
+    ONCE_MORE;
     REFUSED(r, TSS_SS_NULL, TS, 0);
     ring_free(r);
 }

@@ -4,31 +4,7 @@
  * untouched by instructions that fault.
  * Manual: SDM 3A "Processor State After Reset"; SDM 2 by instruction; SDM 3A "Restarting".
  */
-#include "ringside/ringside.h"
-
-/* ring.h makes its machines on the engine in turn. */
-static enum rs_engine engine;
-static void config_init(struct rs_config *config)
-{
-    rs_config_init(config);
-    config->engine = engine;
-}
-#define rs_config_init config_init
-#include "tests/cpu/ring.h"
-#undef rs_config_init
-
-#define BOTH(name)                                                                                 \
-    static void name##_on_one(void);                                                               \
-    START_TEST(name)                                                                               \
-    {                                                                                              \
-        for (engine = RS_ENGINE_FAST; engine <= RS_ENGINE_REFERENCE; engine++) name##_on_one();    \
-    }                                                                                              \
-    END_TEST                                                                                       \
-    static void name##_on_one(void)
-
-#undef TRY
-#define TRY(r, ...)                                                                                \
-    try_bytes((r), (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+#include "tests/cpu/both.h"
 
 /* ---- reset, INIT, shutdown ---------------------------------------------------------------------------- */
 

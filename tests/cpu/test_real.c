@@ -3,27 +3,8 @@
  * limits, what is not recognised, and the ways in and out of the mode.
  * Manual: SDM 3B "Real-Address Mode"; SDM 3A "Switching to Protected Mode", "Switching Back to Real-Address Mode".
  */
-#include "ringside/ringside.h"
-
-static enum rs_engine engine;
-static void config_init(struct rs_config *config)
-{
-    rs_config_init(config);
-    config->engine = engine;
-}
-#define rs_config_init config_init
-#include "tests/cpu/ring.h"
+#include "tests/cpu/both.h"
 #include "tests/cpu/real.h"
-#undef rs_config_init
-
-#define BOTH(name)                                                                                 \
-    static void name##_on_one(void);                                                               \
-    START_TEST(name)                                                                               \
-    {                                                                                              \
-        for (engine = RS_ENGINE_FAST; engine <= RS_ENGINE_REFERENCE; engine++) name##_on_one();    \
-    }                                                                                              \
-    END_TEST                                                                                       \
-    static void name##_on_one(void)
 
 /* ---- segments ------------------------------------------------------------------------------------------ */
 

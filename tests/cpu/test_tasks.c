@@ -2,27 +2,7 @@
  * test_tasks.c - hardware task switches: by JMP, CALL, task gates, INT n, exceptions and IRET, between TSSs
  * of 32 and 16 bits; every check of a switch, and whose fault its refusal is. On both engines.
  */
-#include "ringside/ringside.h"
-
-/* ring.h makes its machines on the engine in turn. */
-static enum rs_engine engine;
-static void config_init(struct rs_config *config)
-{
-    rs_config_init(config);
-    config->engine = engine;
-}
-#define rs_config_init config_init
-#include "tests/cpu/ring.h"
-#undef rs_config_init
-
-#define BOTH(name)                                                                                 \
-    static void name##_on_one(void);                                                               \
-    START_TEST(name)                                                                               \
-    {                                                                                              \
-        for (engine = RS_ENGINE_FAST; engine <= RS_ENGINE_REFERENCE; engine++) name##_on_one();    \
-    }                                                                                              \
-    END_TEST                                                                                       \
-    static void name##_on_one(void)
+#include "tests/cpu/both.h"
 
 /* More of the GDT, and what the new task is made of. */
 enum {

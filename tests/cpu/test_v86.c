@@ -3,29 +3,10 @@
  * the sensitive instructions at each IOPL with and without VME, the redirection bit map, ports, PVI.
  * Manual: SDM 3B "Virtual-8086 Mode"; SDM 2, per instruction.
  */
-#include "ringside/ringside.h"
-
-static enum rs_engine engine;
-static void config_init(struct rs_config *config)
-{
-    rs_config_init(config);
-    config->engine = engine;
-}
-#define rs_config_init config_init
-#include "tests/cpu/ring.h"
+#include "tests/cpu/both.h"
 #include "tests/cpu/real.h"
-#undef rs_config_init
 
 #include "cpu/real.h"
-
-#define BOTH(name)                                                                                 \
-    static void name##_on_one(void);                                                               \
-    START_TEST(name)                                                                               \
-    {                                                                                              \
-        for (engine = RS_ENGINE_FAST; engine <= RS_ENGINE_REFERENCE; engine++) name##_on_one();    \
-    }                                                                                              \
-    END_TEST                                                                                       \
-    static void name##_on_one(void)
 
 #define VIF (1u << 19)
 #define VIP (1u << 20)
