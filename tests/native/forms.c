@@ -102,7 +102,8 @@ const char *skip_reason(const ZydisDecodedInstruction *ins, const ZydisDecodedOp
         return "ends a case on Ringside";
     if (mn == ZYDIS_MNEMONIC_NOP && ins->opcode == 0x0d)
         return "AMD: PREFETCH of a register is #UD";
-    if (mode32 && ins->address_width == 16 && (mn == ZYDIS_MNEMONIC_FXSAVE || mn == ZYDIS_MNEMONIC_FXRSTOR))
+    if (mode32 && ins->address_width == 16 &&
+        (mn == ZYDIS_MNEMONIC_FXSAVE || mn == ZYDIS_MNEMONIC_FXRSTOR))
         return "whether the area goes round at 64 KiB is open";
     if (mn == ZYDIS_MNEMONIC_PAUSE && (ins->attributes & ZYDIS_ATTRIB_HAS_REX) && ins->raw.rex.B)
         return "Intel: PAUSE, AMD: XCHG with R8";
@@ -163,7 +164,19 @@ static bool compares_string(ZydisMnemonic mn)
            mn == ZYDIS_MNEMONIC_SCASD || mn == ZYDIS_MNEMONIC_SCASQ;
 }
 
-uint32_t flags_undefined(const struct trial *t, unsigned vector)
+/* A locked access over two cache lines leaves the guest that this host is (a bus-lock exit), and a fault of the
+   instruction after it has been seen to come back without RF, which no processor by itself does: SDM 3B, "Bus Locks". */
+static bool locks_bus(const struct trial *t)
+{
+    bool lock = t->ins.mnemonic == ZYDIS_MNEMONIC_XCHG || t->ins.attributes & ZYDIS_ATTRIB_HAS_LOCK;
+
+    for (unsigned i = 0; lock && i < t->ins.operand_count_visible; i++)
+        if (t->ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
+            return t->mem_at % 64 + t->ops[i].size / 8 > 64;
+    return false;
+}
+
+static uint32_t flags_by_operation(const struct trial *t, unsigned vector)
 {
     ZydisMnemonic mn = t->ins.mnemonic;
 
@@ -195,12 +208,18 @@ uint32_t flags_undefined(const struct trial *t, unsigned vector)
     }
 }
 
+uint32_t flags_undefined(const struct trial *t, unsigned vector)
+{
+    return flags_by_operation(t, vector) | (vector != 3 && locks_bus(t) ? F_RF : 0);
+}
+
 const char *measured_on_intel(const struct trial *t)
 {
     static const uint8_t moving[] = {RBX, RSP, RBP, RSI, RDI};
 
     if (!t->mode32 || t->before.sel[1] == SEL_CODE32) return NULL;
-    if (t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return "the stack of a far CALL or RET that enters 64-bit code";
+    if (t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
+        return "the stack of a far CALL or RET that enters 64-bit code";
     switch ((int)t->ins.mnemonic) {
     case ZYDIS_MNEMONIC_CLFLUSH:
     case ZYDIS_MNEMONIC_CLFLUSHOPT:
@@ -210,9 +229,11 @@ const char *measured_on_intel(const struct trial *t)
     for (unsigned i = 0; i < t->ins.operand_count_visible; i++) {
         const ZydisDecodedOperand *o = &t->ops[i];
         if (o->type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
-        if (o->size > 64 && o->mem.segment == ZYDIS_REGISTER_SS) return "#GP or #SS for a misaligned operand of the stack";
+        if (o->size > 64 && o->mem.segment == ZYDIS_REGISTER_SS)
+            return "#GP or #SS for a misaligned operand of the stack";
         unsigned seg = (unsigned)(o->mem.segment - ZYDIS_REGISTER_ES) % 6;
-        if ((uint32_t)(t->mem_at - seg_view(t->before.sel[seg], 0).base) > 0xffff0000u) return "the way round 4 GiB";
+        if ((uint32_t)(t->mem_at - seg_view(t->before.sel[seg], 0).base) > 0xffff0000u)
+            return "the way round 4 GiB";
     }
     for (unsigned i = 0; i < sizeof moving; i++)
         if ((uint32_t)t->before.gpr[moving[i]] > 0xffff0000u) return "the way round 4 GiB";

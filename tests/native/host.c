@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -68,7 +69,8 @@ static const int greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG
                                 REG_R12, REG_R13, REG_R14, REG_R15};
 
 /* FS last: the compiler's own code may want it */
-__attribute__((no_sanitize("address", "undefined", "thread"), no_stack_protector)) static void on_enter(int sig, siginfo_t *info, void *context)
+__attribute__((no_sanitize("address", "undefined", "thread"), no_stack_protector)) static void
+on_enter(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *u = context;
     greg_t *g = u->uc_mcontext.gregs;
@@ -118,7 +120,7 @@ static void on_end(ucontext_t *u)
 __attribute__((no_sanitize("address", "undefined", "thread"))) static void
 on_fault(int sig, siginfo_t *info, void *context)
 {
-    (void)sig, (void)info;
+    (void)info;
     __asm__ volatile("leaq -128(%%rsp), %%rsp; pushfq; andl $0xffdbbfff, (%%rsp); popfq; leaq "
                      "128(%%rsp), %%rsp" ::
                          : "cc", "memory");
@@ -132,6 +134,15 @@ on_fault(int sig, siginfo_t *info, void *context)
     __asm__ volatile("movl %0, %%fs" ::"r"(0));
     __asm__ volatile("wrfsbase %0" ::"r"(host_fs_base));
     on_end(context);
+    result->spun = sig == SIGPROF;
+}
+
+/* A second of CPU time for a case: there are faults that a host's kernel answers by trying again for ever. */
+static void watch(unsigned seconds)
+{
+    struct itimerval t = {.it_value.tv_sec = seconds};
+
+    if (setitimer(ITIMER_PROF, &t, NULL)) die("setitimer");
 }
 
 void host_run(const struct trial *t, struct outcome *out)
@@ -140,10 +151,13 @@ void host_run(const struct trial *t, struct outcome *out)
     result = out;
     memset(out, 0, sizeof *out);
     memset(&segments, 0, sizeof segments);
-    __asm__ volatile("movl %0, %%ds; movl %1, %%es; movl %2, %%gs" ::"r"((unsigned)t->before.sel[3]),
+    watch(1);
+    __asm__ volatile("movl %0, %%ds; movl %1, %%es; movl %2, %%gs" ::"r"(
+                         (unsigned)t->before.sel[3]),
                      "r"((unsigned)t->before.sel[0]), "r"((unsigned)t->before.sel[5]));
     if (t->before.sel[5] < 4) __asm__ volatile("wrgsbase %0" ::"r"(t->before.gs_base));
     if (raise(SIGUSR1)) die("raise");
+    watch(0);
 }
 
 /* ---- set-up ------------------------------------------------------------------------------------------------ */
@@ -202,12 +216,13 @@ bool host_is_amd(void)
 {
     unsigned a, b = 0, c, d;
 
-    return __get_cpuid(0, &a, &b, &c, &d) && (b == signature_AMD_ebx || b == 0x6f677948 /* Hygon */);
+    return __get_cpuid(0, &a, &b, &c, &d) &&
+           (b == signature_AMD_ebx || b == 0x6f677948 /* Hygon */);
 }
 
 void host_setup(void)
 {
-    static const int ends[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+    static const int ends[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGPROF};
     static uint8_t stack[65536];
     stack_t alt = {.ss_sp = stack, .ss_size = sizeof stack};
     struct sigaction a;

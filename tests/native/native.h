@@ -63,6 +63,7 @@ struct state {
 struct outcome {
     struct state s;
     unsigned vector; /* 255: it did not, `text` says why */
+    bool spun;       /* nor did it within a second: nothing to compare */
     uint64_t error, cr2;
     char text[160];
 };
@@ -70,8 +71,21 @@ struct outcome {
 /* ---- segments --------------------------------------------------------------------------------------- */
 
 enum {
-    L_CODE16 = 1, L_CODE16_X, L_CODE32, L_CODE32_X, L_DATA, L_READ_ONLY = 7, L_DOWN32, L_DOWN16, L_DOWN_READ_ONLY,
-    L_ABSENT, L_ABSENT_CODE, L_STACK16, L_STACK32, L_STACK_DOWN, LDT_USED
+    L_CODE16 = 1,
+    L_CODE16_X,
+    L_CODE32,
+    L_CODE32_X,
+    L_DATA,
+    L_READ_ONLY = 7,
+    L_DOWN32,
+    L_DOWN16,
+    L_DOWN_READ_ONLY,
+    L_ABSENT,
+    L_ABSENT_CODE,
+    L_STACK16,
+    L_STACK32,
+    L_STACK_DOWN,
+    LDT_USED
 };
 #define SEL_LDT(i) ((uint16_t)((i) << 3 | 7))
 

@@ -32,7 +32,7 @@ struct options {
 };
 
 struct counts {
-    uint64_t run, skipped, host_memory, endless, faults, form[ZYDIS_MNEMONIC_MAX_VALUE + 1],
+    uint64_t run, skipped, host_memory, endless, spun, faults, form[ZYDIS_MNEMONIC_MAX_VALUE + 1],
         undecoded;
     uint64_t differ, at; /* at: the case being run, for the parent */
     uint64_t masked_flags, masked_results;
@@ -115,7 +115,8 @@ static void compare_fault(const struct trial *t, const struct outcome *h, const 
         g->vector != 3)
         return;
     /* IRET with a RIP beyond its segment and a bad SS: the manual asks for RIP first, Intel's processors for SS */
-    if (t->decoded && returns_from_interrupt(t->ins.mnemonic) && h->vector == 13 && g->vector == 13 && g->error == 0)
+    if (t->decoded && returns_from_interrupt(t->ins.mnemonic) && h->vector == 13 &&
+        g->vector == 13 && g->error == 0)
         return;
     if (h->vector != g->vector) say(v, "vector", h->vector, g->vector);
     if (h->vector != g->vector) return;
@@ -135,7 +136,8 @@ static void compare_memory(struct guest *g, const struct trial *t, unsigned vect
     /* AMD has pushed CS when the second push of a far CALL faults; Intel has pushed the return address of a
      * near one when its target is not canonical. The manual has neither. */
     bool call = t->decoded && t->ins.mnemonic == ZYDIS_MNEMONIC_CALL && vector == 13;
-    bool pushes = call || (t->decoded && t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR && vector != 3);
+    bool pushes =
+        call || (t->decoded && t->ins.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR && vector != 3);
     bool loose = pushes || (t->decoded && result_undefined(t));
 
     for (unsigned i = 0; i < PAGES; i++) {
@@ -182,8 +184,8 @@ static void tell(struct guest *g, const struct trial *t, const struct outcome *h
            s->mxcsr, (unsigned long long)t->mem_at);
     for (unsigned i = 0; t->mode32 && i < 6; i++) {
         struct seg_view w = seg_view(s->sel[i], 0);
-        printf("%s %s=%x:%llx+%x/%x", i == 0 ? "           " : "", rs_reg_name(RS_REG_ES + i), s->sel[i],
-               (unsigned long long)w.base, w.limit, w.attr);
+        printf("%s %s=%x:%llx+%x/%x", i == 0 ? "           " : "", rs_reg_name(RS_REG_ES + i),
+               s->sel[i], (unsigned long long)w.base, w.limit, w.attr);
     }
     if (t->mode32) puts("");
     printf("    host     vector %u error %llx cr2 %llx\n", h->vector, (unsigned long long)h->error,
@@ -272,13 +274,14 @@ static bool one(struct guest *const g[2], const struct trial *t, const struct op
     } else {
         load(NULL, t);
         host_run(t, &host);
-        c->run++;
+        c->run += !host.spun;
+        c->spun += host.spun;
         c->faults += host.vector != 3;
         if (t->decoded) c->form[t->ins.mnemonic]++;
         else c->undecoded++;
         if (t->decoded) c->masked_flags += flags_undefined(t, host.vector) != 0;
         if (t->decoded) c->masked_results += result_undefined(t) != NULL;
-        for (unsigned i = 0; i < 2; i++) {
+        for (unsigned i = 0; i < 2 && !host.spun; i++) {
             struct verdict v = {"", 0};
             compare_fault(t, &host, &guest[i], &v);
             compare_registers(t, &host, &guest[i], &v);
@@ -357,14 +360,14 @@ static void report(const struct options *k, const struct counts *c)
     printf("%llu cases of %u mnemonics (%llu ended in a fault, %llu undefined encodings), %llu "
            "with undefined "
            "flags masked, %llu with undefined results, %llu not run (%llu would have met the "
-           "harness, %llu endless); "
+           "harness, %llu endless, %llu that the host's kernel retried for ever); "
            "%llu differ\n",
            (unsigned long long)c->run, forms, (unsigned long long)c->faults,
            (unsigned long long)c->undecoded, (unsigned long long)c->masked_flags,
            (unsigned long long)c->masked_results,
-           (unsigned long long)(c->skipped + c->host_memory + c->endless),
+           (unsigned long long)(c->skipped + c->host_memory + c->endless + c->spun),
            (unsigned long long)c->host_memory, (unsigned long long)c->endless,
-           (unsigned long long)c->differ);
+           (unsigned long long)c->spun, (unsigned long long)c->differ);
 }
 
 static struct options parse(int argc, char **argv)
@@ -410,7 +413,8 @@ int main(int argc, char **argv)
     ldt_ready = ldt_install();
     if (!ldt_ready) {
         memset(ldt, 0, sizeof ldt);
-        puts("skipped: 16-bit code and segments, since the kernel has no modify_ldt that takes them");
+        puts("skipped: 16-bit code and segments, since the kernel has no modify_ldt that takes "
+             "them");
         if (k.bits == 16) return 77;
     }
     (void)fflush(stdout);
