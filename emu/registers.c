@@ -136,12 +136,15 @@ static bool value_put(struct cpu *c, unsigned reg, uint64_t value)
     return true;
 }
 
-/* What points to them or asks for them may have changed. */
-static void pdptes_follow(struct cpu *c)
+/* PDPTEs are read from memory when what points to them or asks for them is written, and at no other time:
+ * they may be stale, and whoever writes RAX from outside must not freshen them. */
+static void pdptes_follow(struct cpu *c, unsigned reg)
 {
+    bool control =
+        reg == RS_REG_CR0 || reg == RS_REG_CR3 || reg == RS_REG_CR4 || reg == RS_REG_EFER;
     uint64_t pdpte[4];
 
-    if (!mmu_is_pae(&c->mmu.env)) return;
+    if (!control || !mmu_is_pae(&c->mmu.env)) return;
     mmu_pdptes_peek(&c->mmu, c->cr3, pdpte);
     pdptes_load(c, pdpte);
     cpu_control_changed(c);
@@ -166,7 +169,7 @@ bool register_write(struct cpu *c, unsigned reg, const void *in, size_t size)
     c->rep_paid = paid;
     cpu_mode_changed(c);
     debug_changed(c);
-    pdptes_follow(c);
+    pdptes_follow(c, reg);
     if (reg == RS_REG_CR3) mmu_write_cr3(&c->mmu, value, false);
     return true;
 }
