@@ -137,9 +137,6 @@ BOTH(checks_8_4_mbyte_pages_have_their_reserved_and_pse_36_bits)
     poke(r, PD + 4 * (PAGE >> 22), PAGE | PS | P | W | U, 4);
     access_page(r, 3, false);
     ALLOWED(r);
-    mov_cr(r, 4, 0); /* without PSE bit 7 is ignored: a table at PAGE */
-    poke(r, PD, PT | P | W | U, 4); /* the code, by small pages */
-    poke(r, PD + 4, PT | P | W | U, 4);
     ring_free(r);
 }
 
