@@ -276,7 +276,7 @@ struct rs_explanation {
 /**
  * rs_explain - say whether an access would succeed and which rule decides, without making it.
  * @cpl  0..3; @linear any 64-bit address (a non-canonical one is reported, not refused)
- * Uses the tables that CR3 points at now, never the TLB. No side effects.
+ * Uses the tables that CR3 points at now (under PAE paging, the four PDPTE registers), never the TLB. No side effects.
  * Manual: SDM 3A "Access Rights", "Page-Fault Exceptions".
  */
 RS_API rs_status rs_explain(const rs_machine *m, unsigned cpu, unsigned cpl, uint64_t linear,
