@@ -32,6 +32,9 @@
 #define BDA_SIZE 0x100u
 #define BDA_EBDA_SEGMENT 0x40eu
 #define BDA_LOW_KB 0x413u
+/* The specification leaves IDTR undefined. It stays as the firmware had it, on the table of real mode's
+ * vectors: kernels that go back to real mode count on it. */
+#define VECTOR_TABLE_LIMIT 0x3ffu
 
 /* ---- the boot information ---------------------------------------------------------------------------- */
 
@@ -221,6 +224,7 @@ static rs_status place(rs_machine *m, struct image *image)
                             m->boot.name, (unsigned long long)m->ram.budget);
 
     entry_prot32(&m->cpu, (uint32_t)image->entry);
+    m->cpu.idtr = (struct table_reg){0, VECTOR_TABLE_LIMIT};
     m->cpu.gpr[R_RAX] = LOADER_MAGIC;
     m->cpu.gpr[R_RBX] = info.at;
     return RS_OK;

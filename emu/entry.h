@@ -19,7 +19,7 @@
 #define ENTRY_REAL16_LAST 0xfffffu
 
 /** Flat 32-bit protected mode, paging off, interrupts off, A20 open. GDTR and IDTR are empty, as the
- *  Multiboot specification allows. Manual: Multiboot Specification 0.6.96 "Machine state". */
+ *  Multiboot specification allows (boot_multiboot sets IDTR). Manual: Multiboot Specification 0.6.96 "Machine state". */
 void entry_prot32(struct cpu *c, uint32_t entry);
 /** Real-address mode, interrupts off, A20 open: CS:IP = entry, which lies below 1 MiB; the interrupt
  *  vector table at 0. */

@@ -638,6 +638,38 @@ START_TEST(a_multiboot_kernel_finds_the_machine_state_it_was_promised)
 }
 END_TEST
 
+/* With no LIDT of its own: to real mode, INT 20h by the vector at 80h, which loads BX and halts. */
+START_TEST(a_multiboot_kernel_that_goes_back_to_real_mode_finds_the_vector_table_at_0)
+{
+    static const uint8_t kernel[] = {
+        0x0f, 0x01, 0x15, 0x00, 0x60, 0x00, 0x00,       /* lgdt [6000h] */
+        0xea, 0x0e, 0x50, 0x00, 0x00, 0x08, 0x00,       /* jmp 8:500eh, 16-bit code */
+        0x0f, 0x20, 0xc0, 0x66, 0x83, 0xf0, 0x01,       /* mov eax, cr0; xor eax, 1 */
+        0x0f, 0x22, 0xc0, 0xea, 0x1d, 0x50, 0x00, 0x00, /* mov cr0, eax; jmp 0:501dh */
+        0x31, 0xc0, 0x8e, 0xd0, 0xbc, 0x00, 0x50,       /* xor ax, ax; mov ss, ax; mov sp, 5000h */
+        0xcd, 0x20, 0xf4,                               /* int 20h; hlt */
+        0xbb, 0x34, 0x12, 0xcf};                        /* 5027h: mov bx, 1234h; iret */
+    static const uint64_t code16 = 0x00009b000000ffff;
+    static const uint32_t vector = 0x5027;
+    const struct rs_config config = config_default();
+    rs_machine *m = build(&config);
+
+    ck_assert_msg(rs_load_image(m, multiboot, sizeof multiboot, "m", NULL) == RS_OK, "%s",
+                  rs_error(m));
+    ck_assert_uint_eq(reg(m, RS_REG_IDTR_BASE), 0);
+    ck_assert_uint_eq(reg(m, RS_REG_IDTR_LIMIT), 0x3ff);
+    ck_assert_int_eq(rs_phys_write(m, 0x5000, kernel, sizeof kernel), RS_OK);
+    ck_assert_int_eq(rs_phys_write(m, 0x6000, "\x0f\x00\x00\x60\x00\x00", 6), RS_OK);
+    ck_assert_int_eq(rs_phys_write(m, 0x6008, &code16, 8), RS_OK);
+    ck_assert_int_eq(rs_phys_write(m, 0x80, &vector, 4), RS_OK);
+    ck_assert_int_eq(rs_reg_write(m, 0, RS_REG_RIP, 0x5000), RS_OK);
+    ck_assert_int_eq(run(m, 0, 0).reason, RS_STOP_DEAD_HALT);
+    ck_assert_uint_eq(reg(m, RS_REG_CR0) & 1, 0);
+    ck_assert_uint_eq(reg(m, RS_REG_RBX) & 0xffff, 0x1234);
+    rs_destroy(m);
+}
+END_TEST
+
 START_TEST(the_boot_information_tells_of_memory_command_line_and_modules)
 {
     const struct rs_config config = config_default();
@@ -768,6 +800,8 @@ RUN_TESTS("api", forms_without_a_price_of_their_own_are_listed_once_each,
           memory_is_read_and_written_all_or_nothing, what_is_poked_into_code_is_what_runs,
           explain_says_what_an_access_would_do, disassembly_comes_in_both_syntaxes,
           looking_at_everything_changes_nothing, an_observer_stops_the_run_at_the_next_boundary,
-          the_ledgers_categories_add_up_to_the_cycles, a_multiboot_kernel_finds_the_machine_state_it_was_promised,
-          the_boot_information_tells_of_memory_command_line_and_modules, a_bad_image_is_refused_with_its_name,
-          catalogues_end)
+          the_ledgers_categories_add_up_to_the_cycles,
+          a_multiboot_kernel_finds_the_machine_state_it_was_promised,
+          a_multiboot_kernel_that_goes_back_to_real_mode_finds_the_vector_table_at_0,
+          the_boot_information_tells_of_memory_command_line_and_modules,
+          a_bad_image_is_refused_with_its_name, catalogues_end)
