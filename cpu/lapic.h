@@ -20,6 +20,7 @@
 
 #define LAPIC_BASE_DEFAULT 0xfee00000ull
 #define LAPIC_BASE_BSP (1ull << 8)
+#define LAPIC_BASE_X2APIC (1ull << 10)
 #define LAPIC_BASE_ENABLE (1ull << 11)
 #define LAPIC_PAGE 4096u
 

@@ -117,8 +117,10 @@ static uint64_t special_read(const struct cpu *c, uint32_t index)
 
 static enum step apic_base_write(struct cpu *c, uint64_t value)
 {
-    bool ok = lapic_base_write(c->lapic, value, c->features->maxphyaddr);
+    bool ok;
 
+    if (cpu_has(c, FEAT_X2APIC) && value & LAPIC_BASE_X2APIC) return gap(c, "x2APIC mode");
+    ok = lapic_base_write(c->lapic, value, c->features->maxphyaddr);
     if (!reserved_check(c, MSR_APIC_BASE, ok, value, lapic_base_read(c->lapic))) return STEP_FAULT;
     mmu_drop_filter(&c->mmu); /* its page may lie elsewhere now */
     return STEP_END;
@@ -204,6 +206,6 @@ enum step msr_write(struct cpu *c, uint32_t index, uint64_t value)
     if (!check(c, RS_RULE_MSR_UNKNOWN, r != NULL, index, value, 0, 0)) return STEP_FAULT;
     if (!check(c, RS_RULE_MSR_READONLY, r->kind != RO, index, value, 0, 0)) return STEP_FAULT;
     s = r->kind == SPECIAL ? special_write(c, index, value) : plain_write(c, r, value);
-    if (s != STEP_FAULT) event_msr(c, index, value, true);
+    if (s != STEP_FAULT && s != STEP_GAP) event_msr(c, index, value, true);
     return s;
 }

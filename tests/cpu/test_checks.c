@@ -465,6 +465,19 @@ BOTH(checks_85_the_apic_goes_off_and_on_by_its_base_register)
     ring_free(r);
 }
 
+/* x2APIC mode is a gap today: a machine that promised it does not answer with a #GP of its own making. */
+BOTH(checks_85_x2apic_mode_switched_on_by_hand_is_a_gap)
+{
+    struct ring *r = ring_new_cpu(false, "x86-64-v3,+x2apic");
+    uint64_t base = get(r, RS_REG_APIC_BASE);
+
+    AGAIN(r, 0, reg(r, RS_REG_RCX, 0x1b), reg(r, RS_REG_RAX, (uint32_t)base | 1 << 10),
+          reg(r, RS_REG_RDX, 0), TRY(r, 0x0f, 0x30));
+    ck_assert_int_eq(r->stop.reason, RS_STOP_EMULATOR_GAP);
+    ck_assert_uint_eq(get(r, RS_REG_APIC_BASE), base);
+    ring_free(r);
+}
+
 /* ---- instructions ------------------------------------------------------------------------------------------------ */
 
 BOTH(checks_73_what_64_bit_mode_took_away_is_undefined)
@@ -870,6 +883,7 @@ RUN_TESTS("checks", checks_9_accessed_is_set_on_the_way_but_not_in_a_leaf_whose_
           checks_78_the_trap_behind_syscall_follows_fmask_and_r11_keeps_tf,
           checks_81_cr4_and_cr8_refuse_bits_that_nobody_knows,
           checks_85_the_apic_goes_off_and_on_by_its_base_register,
+          checks_85_x2apic_mode_switched_on_by_hand_is_a_gap,
           checks_73_what_64_bit_mode_took_away_is_undefined,
           checks_96_a_fault_in_a_string_leaves_the_registers_at_its_element,
           checks_97_rep_under_67h_with_ecx_0_truncates_as_measured_on_intel,
