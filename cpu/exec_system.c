@@ -238,7 +238,7 @@ OP(rdmsr)
 
     if (!priv_cpl0(c)) return STEP_FAULT;
     s = msr_read(c, (uint32_t)c->gpr[R_RCX], &value);
-    if (s == STEP_FAULT) return s;
+    if (s != STEP_NEXT) return s;
     edx_eax_put(c, value);
     cpu_charge_event(c, RS_CAT_MICROCODE, COST_RDMSR);
     return s;

@@ -507,11 +507,16 @@ static void renew(struct lapic *l)
     settle(l);
 }
 
-bool lapic_base_write(struct lapic *l, uint64_t value, unsigned maxphyaddr)
+bool lapic_base_judge(uint64_t value, unsigned maxphyaddr)
 {
     uint64_t address = ((uint64_t)1 << maxphyaddr) - LAPIC_PAGE;
 
-    if (value & ~(address | LAPIC_BASE_ENABLE | LAPIC_BASE_BSP)) return false;
+    return !(value & ~(address | LAPIC_BASE_ENABLE | LAPIC_BASE_BSP));
+}
+
+bool lapic_base_write(struct lapic *l, uint64_t value, unsigned maxphyaddr)
+{
+    if (!lapic_base_judge(value, maxphyaddr)) return false;
     timer_settle(l);
     l->s.base = value;
     if (!is_on(&l->s)) clear(&l->s);

@@ -111,6 +111,8 @@ static inline uint64_t lapic_cr8(const struct lapic *l) { return l->s.tpr >> 4; 
 void lapic_set_cr8(struct lapic *l, uint64_t cr8);
 
 static inline bool lapic_is_enabled(const struct lapic *l) { return l->s.base & LAPIC_BASE_ENABLE; }
+/** lapic_base_judge - no reserved bit of IA32_APIC_BASE is set; x2APIC's is one. SDM 3A "Local APIC Status and Location". */
+bool lapic_base_judge(uint64_t value, unsigned maxphyaddr);
 /** IA32_APIC_BASE; false (#GP) if reserved bits are set, nothing is changed then. */
 bool lapic_base_write(struct lapic *l, uint64_t value, unsigned maxphyaddr);
 static inline uint64_t lapic_base_read(const struct lapic *l) { return l->s.base; }

@@ -31,7 +31,9 @@ struct msr_row {
 static const struct msr_row rows[] = {
 #define MSR(name, feature, maker, since, kind, field, reserved, text)                              \
     {MSR_##name, kind, MAKER_##maker, FEAT_##feature, since, offsetof(struct cpu, field), reserved},
+#define MSR_GAP(feature, maker, first, last)
 #include "arch/msrs.def"
+#undef MSR_GAP
 #undef MSR
 };
 #undef NONE
@@ -48,6 +50,35 @@ static const struct msr_row *find(const struct cpu *c, uint32_t index)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].index == index && fits(c->features, &rows[i])) return &rows[i];
     return NULL;
+}
+
+static const struct {
+    uint16_t feature;
+    uint8_t maker;
+    uint32_t first, last;
+} promised[] = {
+#define MSR(name, feature, maker, since, kind, field, reserved, text)
+#define MSR_GAP(feature, maker, first, last) {FEAT_##feature, MAKER_##maker, first, last},
+#include "arch/msrs.def"
+#undef MSR_GAP
+#undef MSR
+};
+
+/* Was a register that has no row promised by +feature? */
+static bool is_promised(const struct features *f, uint32_t index)
+{
+    for (size_t i = 0; i < sizeof promised / sizeof promised[0]; i++)
+        if (index >= promised[i].first && index <= promised[i].last && f->on[promised[i].feature] &&
+            (promised[i].maker == MAKER_ANY || promised[i].maker == f->maker))
+            return true;
+    return false;
+}
+
+static enum step no_row(struct cpu *c, uint32_t index, uint64_t value)
+{
+    if (is_promised(c->features, index)) return gap(c, "an MSR of a feature that is not implemented");
+    (void)check(c, RS_RULE_MSR_UNKNOWN, false, index, value, 0, 0);
+    return STEP_FAULT;
 }
 
 static uint64_t field_get(const struct cpu *c, const struct msr_row *r)
@@ -115,11 +146,19 @@ static uint64_t special_read(const struct cpu *c, uint32_t index)
     }
 }
 
+/* From xAPIC mode alone, and nothing else wrong: SDM 3A "x2APIC State Transitions" */
+static bool starts_x2apic(const struct cpu *c, uint64_t value)
+{
+    return cpu_has(c, FEAT_X2APIC) && value & LAPIC_BASE_X2APIC && value & LAPIC_BASE_ENABLE &&
+           lapic_is_enabled(c->lapic) &&
+           lapic_base_judge(value & ~LAPIC_BASE_X2APIC, c->features->maxphyaddr);
+}
+
 static enum step apic_base_write(struct cpu *c, uint64_t value)
 {
     bool ok;
 
-    if (cpu_has(c, FEAT_X2APIC) && value & LAPIC_BASE_X2APIC) return gap(c, "x2APIC mode");
+    if (starts_x2apic(c, value)) return gap(c, "x2APIC mode");
     ok = lapic_base_write(c->lapic, value, c->features->maxphyaddr);
     if (!reserved_check(c, MSR_APIC_BASE, ok, value, lapic_base_read(c->lapic))) return STEP_FAULT;
     mmu_drop_filter(&c->mmu); /* its page may lie elsewhere now */
@@ -172,7 +211,8 @@ enum step msr_read(struct cpu *c, uint32_t index, uint64_t *value)
 {
     const struct msr_row *r = find(c, index);
 
-    if (!check(c, RS_RULE_MSR_UNKNOWN, r != NULL, index, 0, 0, 0)) return STEP_FAULT;
+    if (!r) return no_row(c, index, 0);
+    (void)check(c, RS_RULE_MSR_UNKNOWN, true, index, 0, 0, 0);
     switch ((enum msr_kind)r->kind) {
     case PLAIN:
     case LOW:
@@ -203,7 +243,8 @@ enum step msr_write(struct cpu *c, uint32_t index, uint64_t value)
     const struct msr_row *r = find(c, index);
     enum step s;
 
-    if (!check(c, RS_RULE_MSR_UNKNOWN, r != NULL, index, value, 0, 0)) return STEP_FAULT;
+    if (!r) return no_row(c, index, value);
+    (void)check(c, RS_RULE_MSR_UNKNOWN, true, index, value, 0, 0);
     if (!check(c, RS_RULE_MSR_READONLY, r->kind != RO, index, value, 0, 0)) return STEP_FAULT;
     s = r->kind == SPECIAL ? special_write(c, index, value) : plain_write(c, r, value);
     if (s != STEP_FAULT && s != STEP_GAP) event_msr(c, index, value, true);

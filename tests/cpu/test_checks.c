@@ -478,6 +478,52 @@ BOTH(checks_85_x2apic_mode_switched_on_by_hand_is_a_gap)
     ring_free(r);
 }
 
+/* What no processor would let through is #GP all the same: reserved bits, EXTD without EN, EXTD on a disabled APIC. */
+BOTH(checks_85_x2apic_mode_has_no_way_in_but_from_xapic_mode)
+{
+    struct ring *r = ring_new_cpu(false, "x86-64-v3,+x2apic");
+    uint32_t base = (uint32_t)get(r, RS_REG_APIC_BASE), off = base & ~(1u << 11);
+    const uint32_t bad[] = {base | 1 << 10 | 1, off | 1 << 10};
+
+    for (unsigned i = 0; i < 2; i++) {
+        AGAIN(r, 0, reg(r, RS_REG_RCX, 0x1b), reg(r, RS_REG_RAX, bad[i]), reg(r, RS_REG_RDX, 0), TRY(r, 0x0f, 0x30));
+        FAULTED(r, GP, 0);
+    }
+    AGAIN(r, 0, reg(r, RS_REG_RAX, off), TRY(r, 0x0f, 0x30));
+    ALLOWED(r);
+    AGAIN(r, 0, reg(r, RS_REG_RAX, base | 1 << 10), TRY(r, 0x0f, 0x30));
+    FAULTED(r, GP, 0);
+    ck_assert_uint_eq(get(r, RS_REG_APIC_BASE), off);
+    ring_free(r);
+}
+
+BOTH(checks_84_an_msr_that_a_promised_feature_lacks_is_a_gap)
+{
+    static const struct {
+        const char *with;
+        uint32_t first, last;
+    } all[] = {{"+mtrr", 0xfe, 0xfe},       {"+mtrr", 0x200, 0x20f},   {"+mtrr", 0x250, 0x250},   {"+mtrr", 0x258, 0x259},
+               {"+mtrr", 0x268, 0x26f},     {"+mtrr", 0x2ff, 0x2ff},   {"+tsc-deadline", 0x6e0, 0x6e0},
+               {"+monitor", 6, 6},          {"+cet-ss", 0x6a0, 0x6a0}, {"+cet-ss", 0x6a2, 0x6a2}, {"+cet-ibt", 0x6a0, 0x6a0},
+               {"+cet-ibt", 0x6a2, 0x6a2},  {"+cet-ss", 0x6a4, 0x6a8}, {"+pks", 0x6e1, 0x6e1}};
+    char spec[64];
+
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+        for (uint32_t msr = all[i].first - 1; msr <= all[i].last + 1; msr++)
+            for (unsigned write = 0; write < 2; write++) {
+                bool inside = msr >= all[i].first && msr <= all[i].last;
+                snprintf(spec, sizeof spec, "x86-64-v3,%s", inside ? all[i].with : "-mtrr");
+                struct ring *r = ring_new_cpu(false, spec);
+                AGAIN(r, 0, reg(r, RS_REG_RCX, msr), reg(r, RS_REG_RAX, 0x77), reg(r, RS_REG_RDX, 0),
+                      TRY(r, 0x0f, write ? 0x30 : 0x32));
+                if (inside) {
+                    ck_assert_int_eq(r->stop.reason, RS_STOP_EMULATOR_GAP);
+                    ck_assert_uint_eq(get(r, RS_REG_RAX), 0x77);
+                } else FAULTED(r, GP, 0);
+                ring_free(r);
+            }
+}
+
 /* ---- instructions ------------------------------------------------------------------------------------------------ */
 
 BOTH(checks_73_what_64_bit_mode_took_away_is_undefined)
@@ -884,6 +930,7 @@ RUN_TESTS("checks", checks_9_accessed_is_set_on_the_way_but_not_in_a_leaf_whose_
           checks_81_cr4_and_cr8_refuse_bits_that_nobody_knows,
           checks_85_the_apic_goes_off_and_on_by_its_base_register,
           checks_85_x2apic_mode_switched_on_by_hand_is_a_gap,
+          checks_85_x2apic_mode_has_no_way_in_but_from_xapic_mode, checks_84_an_msr_that_a_promised_feature_lacks_is_a_gap,
           checks_73_what_64_bit_mode_took_away_is_undefined,
           checks_96_a_fault_in_a_string_leaves_the_registers_at_its_element,
           checks_97_rep_under_67h_with_ecx_0_truncates_as_measured_on_intel,
